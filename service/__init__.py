@@ -1,0 +1,1 @@
+"""The clip service: pairs of frames in, video clips out."""
