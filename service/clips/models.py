@@ -1,0 +1,143 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+ProjectId = NewType("ProjectId", str)
+SceneKey = NewType("SceneKey", str)
+TaskUUID = NewType("TaskUUID", str)
+Fingerprint = NewType("Fingerprint", str)
+
+
+class ClipStatus(StrEnum):
+    """Where a clip stands: `submitting` → `pending` → `succeeded` or `failed`."""
+
+    SUBMITTING = "submitting"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is expected of Runware."""
+        return self in (ClipStatus.SUCCEEDED, ClipStatus.FAILED)
+
+
+class SettledBy(StrEnum):
+    """Which path brought a clip's end."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    CHECK = "check"
+    SUBMISSION = "submission"
+    TIMEOUT = "timeout"
+
+
+class FailureKind(StrEnum):
+    """Whose word a failure is, and so what a person can do about it."""
+
+    REJECTED = "rejected"
+    """Runware refused the task as it was sent."""
+    SAFETY = "safety"
+    """The prompt, a frame or the video was moderated."""
+    ACCOUNT = "account"
+    """Key, credit or permission: no task would have been taken."""
+    PROVIDER = "provider"
+    """The task was taken and failed."""
+    TIMEOUT = "timeout"
+    """Presumed: no end within the clip's time."""
+    LOST = "lost"
+    """Presumed: Runware keeps saying that it does not know the task."""
+
+    @property
+    def presumed(self) -> bool:
+        """Whether this is our conclusion only, so that a late success still replaces it."""
+        return self in (FailureKind.TIMEOUT, FailureKind.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a clip failed. `code` and `message` are the provider's own where it gave them."""
+
+    kind: FailureKind
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """The part of a request that the installation decides, not the scene.
+
+    `extra` is an RFC 7396 merge patch for the task as it is sent.
+    """
+
+    model: str
+    resolution: str
+    generate_audio: bool
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """What is asked of the provider for one scene. `duration_s` is in whole seconds."""
+
+    scene: SceneKey
+    first_frame: str
+    last_frame: str
+    prompt: str
+    duration_s: int
+    settings: GenerationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One attempt at one scene's clip, and the ledger's entry for the money that it may cost.
+
+    `attempt` counts from 1 the jobs started for the same fingerprint; `sends` counts the requests that
+    carried this task. `submitted_at` is when the entry was committed, before anything was sent: the
+    clip's time runs from there. `version` rises with every stored change.
+    """
+
+    task_uuid: TaskUUID
+    project_id: ProjectId
+    request: ClipRequest
+    fingerprint: Fingerprint
+    attempt: int
+    status: ClipStatus
+    submitted_at: datetime
+    sends: int = 0
+    last_sent_at: datetime | None = None
+    unknown_since: datetime | None = None
+    unknown_answers: int = 0
+    video_url: str | None = None
+    failure: Failure | None = None
+    cost_usd: float | None = None
+    settled_at: datetime | None = None
+    settled_by: SettledBy | None = None
+    version: int = 0
+
+    @property
+    def scene(self) -> SceneKey:
+        """The key of the scene in the project's `frames` and `scenes`."""
+        return self.request.scene
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A row of `projects`, under its column names.
+
+    `frames` and `scenes` are as the web application wrote them: nothing about their insides is certain.
+    `clips` is the projection of the current clips, `{task UUID: "pending" | "failed" | video URL}`.
+    """
+
+    id: ProjectId
+    created_at: datetime
+    updated_at: datetime
+    script: str | None = None
+    scenes: object = None
+    frames: object = None
+    clips: Mapping[str, str] = field(default_factory=dict)
+    video_url: str | None = None
+    input_image_url: str | None = None
+    audio_recording_url: str | None = None

@@ -1,0 +1,57 @@
+"""What can be learned about a job, from whichever side: an answer, a webhook, a poll or the clock."""
+
+from dataclasses import dataclass
+
+from service.clips.models import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Runware has the task and has not finished it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The video is there. `cost_usd` is None where the provider did not say."""
+
+    video_url: str
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The provider said that there will be no video."""
+
+    failure: Failure
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Runware answered that it does not know the task."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Nothing can be concluded: no answer, or one that makes no sense. `reason` is fit for a log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRefused:
+    """There is a video, at a URL that this installation does not hand on. `host` is where it lies."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The clip's time is over and its last look brought nothing."""
+
+    failure: Failure
+
+
+Outcome = Acknowledged | Succeeded | Failed | Unknown | Unclear | VideoRefused | Expired

@@ -1,0 +1,173 @@
+"""From a project's frames and scenes to the clips to make, and what is wrong with the rest."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from service.clips.fingerprint import fingerprint
+from service.clips.models import (
+    Clip,
+    ClipRequest,
+    ClipStatus,
+    Fingerprint,
+    GenerationSettings,
+    Project,
+    ProjectId,
+    SceneKey,
+    TaskUUID,
+)
+
+# Whole seconds that Veo 3.1 makes from frames (the provider's documentation; 7 is for extensions only).
+DURATIONS_S = (4, 6, 8)
+DEFAULT_PROMPT = "Smooth, natural motion from the first frame to the last."
+_PROMPT_PARTS = (
+    ("visual_action", ""),
+    ("camera_motion", "Camera: "),
+    ("emotion", "Emotion: "),
+    ("setting", "Setting: "),
+)
+_SECONDS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a project asks for: `requests` in scene order, and for every other scene what it lacks."""
+
+    requests: Sequence[ClipRequest]
+    problems: Mapping[SceneKey, str]
+
+
+def plan(project: Project, settings: GenerationSettings) -> Plan:
+    """Plan one clip for each scene that has both frames as http(s) URLs."""
+    frames, scenes = _mapping(project.frames), _mapping(project.scenes)
+    problems = frame_problems(project)
+    requests: list[ClipRequest] = []
+    for key in _scene_keys(project):
+        if key in problems:
+            continue
+        pair, scene = _mapping(frames[key]), _mapping(scenes.get(key))
+        requests.append(
+            ClipRequest(
+                scene=key,
+                first_frame=_text(pair["first_frame"]),
+                last_frame=_text(pair["last_frame"]),
+                prompt=prompt(scene),
+                duration_s=duration_s(scene.get("duration")),
+                settings=settings,
+            )
+        )
+    return Plan(requests, problems)
+
+
+def frame_problems(project: Project) -> dict[SceneKey, str]:
+    """Say of each scene that can't have a clip yet what it lacks, in scene order."""
+    frames = _mapping(project.frames)
+    found = {key: _frames_problem(_mapping(frames.get(key))) for key in _scene_keys(project)}
+    return {key: problem for key, problem in found.items() if problem is not None}
+
+
+def choose(
+    project_id: ProjectId,
+    requests: Iterable[ClipRequest],
+    attempts: Iterable[Clip],
+    new_task_uuid: Callable[[], TaskUUID],
+    now: datetime,
+) -> list[Clip]:
+    """Give for each request the clip that stands for it: one already paid for, else a new attempt.
+
+    `attempts` are all clips ever made for these requests' fingerprints. One that succeeded, or still may,
+    is taken as it is; only where all have failed does a new one, as yet unsent, come into being.
+    """
+    by_fingerprint: dict[Fingerprint, list[Clip]] = {}
+    for clip in attempts:
+        by_fingerprint.setdefault(clip.fingerprint, []).append(clip)
+    chosen: list[Clip] = []
+    for request in requests:
+        key = fingerprint(project_id, request)
+        made = sorted(by_fingerprint.get(key, ()), key=lambda clip: clip.attempt)
+        succeeded = [clip for clip in made if clip.status is ClipStatus.SUCCEEDED]
+        unsettled = [clip for clip in made if not clip.status.settled]
+        if succeeded or unsettled:
+            chosen.append((succeeded or unsettled)[0])
+            continue
+        chosen.append(
+            Clip(
+                task_uuid=new_task_uuid(),
+                project_id=project_id,
+                request=request,
+                fingerprint=key,
+                attempt=made[-1].attempt + 1 if made else 1,
+                status=ClipStatus.SUBMITTING,
+                submitted_at=now,
+            )
+        )
+    return chosen
+
+
+def scene_order(key: str) -> tuple[bool, int, str]:
+    """Sort key of scene keys: numbers by value (10 after 9), then other text by the alphabet."""
+    numeric = key.isascii() and key.isdigit()
+    return (not numeric, int(key) if numeric else 0, key)
+
+
+def prompt(scene: Mapping[str, object]) -> str:
+    """The scene's description, else what its other texts say, else a neutral sentence.
+
+    The provider requires a prompt, so that an empty one would fail a scene whose frames are complete.
+    """
+    description = _text(scene.get("description"))
+    if description:
+        return description
+    parts = [(label, _text(scene.get(name))) for name, label in _PROMPT_PARTS]
+    return " ".join(f"{label}{text.rstrip('.')}." for label, text in parts if text) or DEFAULT_PROMPT
+
+
+def duration_s(wanted: object) -> int:
+    """The shortest duration the model makes that covers `wanted`, in seconds; the longest at most.
+
+    `wanted` is a number or text such as "5", "4s" or "6.5 seconds"; missing or unreadable gives the shortest.
+    """
+    seconds = _seconds(wanted)
+    return next((duration for duration in DURATIONS_S if duration >= seconds), DURATIONS_S[-1])
+
+
+def _scene_keys(project: Project) -> list[SceneKey]:
+    keys = {*_mapping(project.frames), *_mapping(project.scenes)}
+    return [SceneKey(key) for key in sorted(keys, key=scene_order)]
+
+
+def _seconds(wanted: object) -> float:
+    if isinstance(wanted, str) and (match := _SECONDS.fullmatch(wanted.strip())):
+        return float(match[1].replace(",", "."))
+    if isinstance(wanted, int | float) and not isinstance(wanted, bool) and math.isfinite(wanted):
+        return float(wanted)
+    return 0.0
+
+
+def _frames_problem(pair: Mapping[str, object]) -> str | None:
+    missing = [name for name in ("first_frame", "last_frame") if not _text(pair.get(name))]
+    if missing:
+        return f"{' and '.join(missing)} missing"
+    for name in ("first_frame", "last_frame"):
+        if not _is_http_url(_text(pair[name])):
+            return f"{name} is not an http(s) URL"
+    return None
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,87 @@
+"""Where each scene of a project stands, for everyone who asks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from service.clips.models import Clip, ClipStatus, SceneKey
+from service.clips.planning import scene_order
+
+_SHOWN = {
+    ClipStatus.SUBMITTING: "pending",
+    ClipStatus.PENDING: "pending",
+    ClipStatus.SUCCEEDED: "completed",
+    ClipStatus.FAILED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SceneProgress:
+    """One scene: its current clip, or what keeps it from having one (`problem`)."""
+
+    scene: SceneKey
+    clip: Clip | None
+    problem: str | None
+
+    @property
+    def status(self) -> str:
+        """`completed`, `pending` or `failed`, the words that the frontend knows."""
+        return "failed" if self.clip is None else _SHOWN[self.clip.status]
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no video, in words for a person; None where nothing is wrong."""
+        if self.clip is None:
+            return self.problem
+        return self.clip.failure.message if self.clip.failure else None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """All scenes that were asked for, in scene order: each is completed, pending or failed."""
+
+    scenes: Sequence[SceneProgress]
+
+    @property
+    def total(self) -> int:
+        """How many scenes there are; always the sum of the three counts."""
+        return len(self.scenes)
+
+    @property
+    def completed(self) -> int:
+        """How many have their video."""
+        return self._count("completed")
+
+    @property
+    def pending(self) -> int:
+        """How many may still get it."""
+        return self._count("pending")
+
+    @property
+    def failed(self) -> int:
+        """How many will not, unless they are retried."""
+        return self._count("failed")
+
+    @property
+    def clips(self) -> Mapping[str, str]:
+        """The value of `projects.clips`: `{task UUID: "pending" | "failed" | video URL}`."""
+        return {
+            scene.clip.task_uuid: scene.clip.video_url or scene.status
+            for scene in self.scenes
+            if scene.clip is not None
+        }
+
+    def _count(self, status: str) -> int:
+        return sum(scene.status == status for scene in self.scenes)
+
+
+def progress(current: Iterable[Clip], problems: Mapping[SceneKey, str]) -> Progress:
+    """Put together the current clips and the scenes that lack a frame.
+
+    A scene that got its clip and lost a frame since is shown by its clip. A project for which no clip was
+    ever asked has no progress: its incomplete scenes have not failed yet.
+    """
+    clips = {clip.scene: clip for clip in current}
+    if not clips:
+        return Progress([])
+    keys = sorted({*clips, *problems}, key=scene_order)
+    return Progress([SceneProgress(key, clips.get(key), problems.get(key)) for key in keys])

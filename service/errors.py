@@ -1,0 +1,59 @@
+class ServiceError(Exception):
+    """Root of all errors that this service raises on purpose.
+
+    `code` is stable and machine-readable; the message says what happened, to what, and what to do.
+    Neither ever holds a key, a token or a signed URL: both are shown to callers.
+    """
+
+    code = "internal_error"
+
+
+class ProjectNotFound(ServiceError):
+    """There is no project with this id."""
+
+    code = "project_not_found"
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"There is no project {project_id}. Check the id, or store the project first.")
+
+
+class SceneNotFound(ServiceError):
+    """The caller named scenes that the project does not have."""
+
+    code = "scene_not_found"
+
+
+class FramesNotReady(ServiceError):
+    """No scene of the project has both of its frames."""
+
+    code = "frames_not_ready"
+
+
+class ClipNotFound(ServiceError):
+    """There is no clip with this task UUID."""
+
+    code = "clip_not_found"
+
+
+class MalformedResult(ServiceError):
+    """A webhook's body can't be read as a result of the job it came for."""
+
+    code = "malformed_result"
+
+
+class VideoURLRefused(ServiceError):
+    """A result's video URL is not one this service may hand on."""
+
+    code = "video_url_refused"
+
+
+class ProviderRefused(ServiceError):
+    """Runware refused the account, so that no clip of the call could be submitted."""
+
+    code = "provider_refused"
+
+
+class StoreUnavailable(ServiceError):
+    """The database can't be reached, or refused the work. Nothing of the call has been stored."""
+
+    code = "store_unavailable"

@@ -1,0 +1,202 @@
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.clips.lifecycle import Policy, Refusal, at_deadline, may_send_again, sent, transition
+from service.clips.models import Clip, ClipStatus, Failure, FailureKind, SettledBy
+from service.clips.outcomes import (
+    Acknowledged,
+    Expired,
+    Failed,
+    Outcome,
+    Succeeded,
+    Unclear,
+    Unknown,
+    VideoRefused,
+)
+from tests.builders import NOON, VIDEO_URL, clip, failed, succeeded
+
+POLICY = Policy()
+SUCCESS = Succeeded(VIDEO_URL, 0.8)
+FAILURE = Failed(Failure(FailureKind.SAFETY, "promptBlocked", "No."))
+UNKNOWN = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
+EXPIRED = Expired(Failure(FailureKind.TIMEOUT, "timeout", "Over."))
+OUTCOMES: list[Outcome] = [
+    SUCCESS,
+    FAILURE,
+    UNKNOWN,
+    EXPIRED,
+    Acknowledged(),
+    Unclear("?"),
+    VideoRefused("evil"),
+]
+
+
+def after(
+    start: Clip, outcome: Outcome, by: SettledBy = SettledBy.POLL, at: datetime = NOON
+) -> Clip | Refusal:
+    return transition(start, outcome, by, at, POLICY)
+
+
+def moved(start: Clip, outcome: Outcome, by: SettledBy = SettledBy.POLL, at: datetime = NOON) -> Clip:
+    result = after(start, outcome, by, at)
+    assert isinstance(result, Clip)
+    return result
+
+
+@pytest.mark.parametrize("status", [ClipStatus.SUBMITTING, ClipStatus.PENDING])
+def test_success_settles_a_clip_even_before_its_submission_was_answered(status: ClipStatus) -> None:
+    settled = moved(clip(status=status), SUCCESS, SettledBy.WEBHOOK)
+    assert (settled.status, settled.video_url, settled.cost_usd) == (ClipStatus.SUCCEEDED, VIDEO_URL, 0.8)
+    assert (settled.settled_by, settled.settled_at) == (SettledBy.WEBHOOK, NOON)
+
+
+def test_failure_keeps_the_providers_code_and_words() -> None:
+    settled = moved(clip(), FAILURE, SettledBy.SUBMISSION)
+    assert settled.status is ClipStatus.FAILED
+    assert settled.failure == FAILURE.failure
+
+
+def test_acknowledgement_makes_a_clip_pending_once() -> None:
+    pending = moved(clip(), Acknowledged())
+    assert pending.status is ClipStatus.PENDING
+    assert after(pending, Acknowledged()) is Refusal.NOTHING_NEW
+
+
+def test_unclear_end_leaves_a_clip_submitting() -> None:
+    assert after(clip(), Unclear("time-out")) is Refusal.NOTHING_NEW
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_first_terminal_result_wins_over_everything(outcome: Outcome) -> None:
+    assert after(succeeded(clip()), outcome) is Refusal.ALREADY_SETTLED
+    assert after(failed(clip(), FailureKind.PROVIDER), outcome) is Refusal.ALREADY_SETTLED
+
+
+@pytest.mark.parametrize("kind", [FailureKind.TIMEOUT, FailureKind.LOST])
+def test_late_success_beats_a_presumed_failure(kind: FailureKind) -> None:
+    settled = moved(failed(clip(), kind), SUCCESS, SettledBy.WEBHOOK)
+    assert (settled.status, settled.failure, settled.video_url) == (ClipStatus.SUCCEEDED, None, VIDEO_URL)
+
+
+@pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o is not SUCCESS])
+def test_presumed_failure_stands_against_everything_but_success(outcome: Outcome) -> None:
+    assert after(failed(clip(), FailureKind.TIMEOUT), outcome) is Refusal.ALREADY_SETTLED
+
+
+def test_time_out_is_told_as_such_whoever_notices() -> None:
+    assert moved(clip(), EXPIRED, SettledBy.POLL).settled_by is SettledBy.TIMEOUT
+
+
+def test_pending_clip_fails_only_after_repeated_unknown_answers_over_two_minutes() -> None:
+    first = moved(clip(status=ClipStatus.PENDING), UNKNOWN)
+    second = moved(first, UNKNOWN, at=NOON + timedelta(seconds=119))
+    assert {first.status, second.status} == {ClipStatus.PENDING}
+    third = moved(second, UNKNOWN, at=NOON + timedelta(seconds=120))
+    assert third.status is ClipStatus.FAILED
+    assert third.failure == UNKNOWN.failure
+
+
+def test_two_unknown_answers_far_apart_are_not_repeated_enough() -> None:
+    first = moved(clip(status=ClipStatus.PENDING), UNKNOWN)
+    assert moved(first, UNKNOWN, at=NOON + timedelta(minutes=10)).status is ClipStatus.PENDING
+
+
+def test_one_answer_that_knows_the_task_forgets_the_unknown_ones() -> None:
+    first = moved(clip(status=ClipStatus.PENDING), UNKNOWN)
+    known = moved(first, Acknowledged())
+    assert (known.unknown_since, known.unknown_answers) == (None, 0)
+
+
+def test_submitting_clip_survives_unknown_answers_while_it_may_be_sent_again() -> None:
+    late = NOON + timedelta(hours=1)
+    assert after(clip(sends=2, last_sent_at=NOON), UNKNOWN, at=late) is Refusal.NOTHING_NEW
+
+
+def test_third_send_without_a_trace_fails_the_clip() -> None:
+    thrice = clip(sends=3, last_sent_at=NOON)
+    assert after(thrice, UNKNOWN, at=NOON + timedelta(seconds=59)) is Refusal.NOTHING_NEW
+    settled = moved(thrice, UNKNOWN, at=NOON + timedelta(seconds=60))
+    assert settled.failure is not None
+    assert (settled.failure.kind, settled.failure.code) == (FailureKind.LOST, "notAccepted")
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "allowed"),
+    [
+        (clip(sends=1, last_sent_at=NOON), 59, False),
+        (clip(sends=1, last_sent_at=NOON), 60, True),
+        (clip(sends=0), 60, True),
+        (clip(sends=3, last_sent_at=NOON), 600, False),
+        (clip(sends=1, last_sent_at=NOON), 1800, False),
+        (clip(sends=1, last_sent_at=NOON, status=ClipStatus.PENDING), 600, False),
+    ],
+)
+def test_unknown_task_is_sent_again_after_the_grace_time_three_times_at_most(
+    start: Clip, seconds: int, *, allowed: bool
+) -> None:
+    assert may_send_again(start, NOON + timedelta(seconds=seconds), POLICY) is allowed
+
+
+def test_each_send_is_counted_before_it_happens() -> None:
+    start = clip(sends=1)
+    assert sent(start, NOON) == replace(start, sends=2, last_sent_at=NOON)
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_before_the_deadline_every_outcome_passes(outcome: Outcome) -> None:
+    assert at_deadline(clip(), outcome, NOON + timedelta(seconds=1799), POLICY) is outcome
+
+
+@pytest.mark.parametrize("outcome", [SUCCESS, FAILURE])
+def test_last_look_still_takes_a_result(outcome: Outcome) -> None:
+    assert at_deadline(clip(), outcome, NOON + timedelta(hours=5), POLICY) is outcome
+
+
+@pytest.mark.parametrize("outcome", [Acknowledged(), UNKNOWN])
+def test_after_the_last_look_the_clip_is_given_up(outcome: Outcome) -> None:
+    end = at_deadline(clip(), outcome, NOON + timedelta(minutes=30), POLICY)
+    assert isinstance(end, Expired)
+    assert (end.failure.kind, end.failure.code) == (FailureKind.TIMEOUT, "timeout")
+
+
+def test_last_look_without_an_answer_is_tried_again_for_two_minutes() -> None:
+    unanswered = Unclear("HTTP 503")
+    assert at_deadline(clip(), unanswered, NOON + timedelta(minutes=31), POLICY) is unanswered
+    assert isinstance(at_deadline(clip(), unanswered, NOON + timedelta(minutes=32), POLICY), Expired)
+
+
+def test_video_at_a_refused_host_is_named_when_time_is_over() -> None:
+    end = at_deadline(clip(), VideoRefused("https://cdn.example"), NOON + timedelta(minutes=30), POLICY)
+    assert isinstance(end, Expired)
+    assert "https://cdn.example" in end.failure.message
+    assert "VIDEO_HOSTS" in end.failure.message
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(OUTCOMES), st.sampled_from(SettledBy), st.integers(min_value=0, max_value=4000)
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_comes_in_whatever_order_a_video_once_there_stays(
+    history: list[tuple[Outcome, SettledBy, int]],
+) -> None:
+    current, seconds = clip(), 0
+    for outcome, by, pause in history:
+        seconds += pause
+        result = transition(current, outcome, by, NOON + timedelta(seconds=seconds), POLICY)
+        if isinstance(result, Refusal):
+            continue
+        assert result != current
+        assert current.status is not ClipStatus.SUCCEEDED
+        assert not (current.status is ClipStatus.PENDING and result.status is ClipStatus.SUBMITTING)
+        assert (result.status is ClipStatus.SUCCEEDED) == (result.video_url is not None)
+        assert (result.status is ClipStatus.FAILED) == (result.failure is not None)
+        assert result.status.settled == (result.settled_at is not None)
+        current = result

@@ -1,0 +1,145 @@
+import math
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.clips.models import ClipStatus, FailureKind, TaskUUID
+from service.clips.planning import DEFAULT_PROMPT, choose, duration_s, plan, prompt
+from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
+
+
+def new_task_uuid() -> TaskUUID:
+    return TaskUUID(str(uuid.uuid4()))
+
+
+def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
+    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS)
+    assert [r.scene for r in planned.requests] == ["1", "2", "9", "10"]
+    assert planned.requests[0].first_frame == "https://frames.example/1/first.png"
+    assert planned.problems == {}
+
+
+@pytest.mark.parametrize(
+    ("pair", "problem"),
+    [
+        ({"first_frame": "https://a/1.png"}, "last_frame missing"),
+        ({"first_frame": "https://a/1.png", "last_frame": ""}, "last_frame missing"),
+        ({"first_frame": None, "last_frame": "https://a/2.png"}, "first_frame missing"),
+        ({"first_frame": "  ", "last_frame": None}, "first_frame and last_frame missing"),
+        (None, "first_frame and last_frame missing"),
+        ("nonsense", "first_frame and last_frame missing"),
+        (
+            {"first_frame": "file:///etc/passwd", "last_frame": "https://a/2.png"},
+            "first_frame is not an http(s) URL",
+        ),
+        (
+            {"first_frame": "https://a/1.png", "last_frame": "data:image/png;base64,AA"},
+            "last_frame is not an http(s) URL",
+        ),
+        (
+            {"first_frame": "https://[broken", "last_frame": "https://a/2.png"},
+            "first_frame is not an http(s) URL",
+        ),
+    ],
+)
+def test_incomplete_scene_says_what_is_missing_while_the_others_go_on(pair: Any, problem: str) -> None:
+    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS)
+    assert [r.scene for r in planned.requests] == ["1"]
+    assert planned.problems == {"2": problem}
+
+
+def test_scene_without_any_frames_is_a_problem_and_not_forgotten() -> None:
+    planned = plan(project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS)
+    assert planned.problems == {"2": "first_frame and last_frame missing"}
+
+
+@pytest.mark.parametrize("nothing", [None, {}, [], "text", 7])
+def test_project_without_frames_plans_nothing(nothing: Any) -> None:
+    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS)
+    assert (list(planned.requests), planned.problems) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seconds"),
+    [
+        (1, 4),
+        (3, 4),
+        (4, 4),
+        (4.01, 6),
+        (5, 6),
+        (6, 6),
+        (7, 8),
+        (8, 8),
+        (9, 8),
+        (3600, 8),
+        ("5", 6),
+        ("4s", 4),
+    ]
+    + [(" 6 seconds ", 6), ("5.5 sec", 6), ("5,5", 6), ("7S", 8), ("1e3", 4), ("soon", 4), ("", 4), (None, 4)]
+    + [(True, 4), (math.nan, 4), (math.inf, 4), (-3, 4), ([5], 4), ({"s": 5}, 4)],
+)
+def test_duration_is_the_shortest_that_covers_the_scenes(wanted: Any, seconds: int) -> None:
+    assert duration_s(wanted) == seconds
+
+
+@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
+def test_duration_is_always_one_the_model_makes(wanted: Any) -> None:
+    assert duration_s(wanted) in (4, 6, 8)
+
+
+def test_description_alone_is_the_prompt() -> None:
+    assert prompt({"description": " The sea. ", "visual_action": "ignored"}) == "The sea."
+
+
+def test_prompt_without_description_is_made_of_the_other_texts() -> None:
+    scene = {
+        "visual_action": "A boat leaves.",
+        "camera_motion": "pan left",
+        "emotion": "calm",
+        "setting": "dawn",
+    }
+    assert prompt(scene) == "A boat leaves. Camera: pan left. Emotion: calm. Setting: dawn."
+    assert prompt({"description": "", "camera_motion": None, "setting": "dawn"}) == "Setting: dawn."
+
+
+def test_scene_without_any_text_gets_a_neutral_prompt() -> None:
+    assert prompt({}) == DEFAULT_PROMPT
+
+
+def test_first_call_makes_a_first_attempt() -> None:
+    (made,) = choose(PROJECT_ID, [request()], [], new_task_uuid, NOON)
+    assert (made.attempt, made.status, made.sends) == (1, ClipStatus.SUBMITTING, 0)
+    assert uuid.UUID(made.task_uuid).version == 4
+
+
+@pytest.mark.parametrize("status", [ClipStatus.SUBMITTING, ClipStatus.PENDING])
+def test_unsettled_clip_is_taken_and_no_second_is_made(status: ClipStatus) -> None:
+    existing = clip(status=status)
+    assert choose(PROJECT_ID, [request()], [existing], new_task_uuid, NOON) == [existing]
+
+
+def test_succeeded_clip_is_taken_even_if_a_later_attempt_is_under_way() -> None:
+    late = succeeded(clip())
+    second = clip(attempt=2, status=ClipStatus.PENDING)
+    assert choose(PROJECT_ID, [request()], [second, late], new_task_uuid, NOON) == [late]
+
+
+def test_failed_clip_is_followed_by_the_next_attempt() -> None:
+    attempts = [failed(clip()), failed(clip(attempt=2), FailureKind.TIMEOUT)]
+    (made,) = choose(PROJECT_ID, [request()], attempts, new_task_uuid, NOON)
+    assert made.attempt == 3
+    assert made.task_uuid not in {attempt.task_uuid for attempt in attempts}
+
+
+def test_changed_prompt_or_frame_makes_a_new_clip() -> None:
+    existing = succeeded(clip())
+    for changed in (
+        request(prompt="A boat returns."),
+        request(last_frame="https://frames.example/other.png"),
+    ):
+        (made,) = choose(PROJECT_ID, [changed], [existing], new_task_uuid, NOON)
+        assert made.task_uuid != existing.task_uuid
+        assert made.attempt == 1

@@ -1,0 +1,29 @@
+from service.clips.models import ClipStatus, SceneKey
+from service.clips.progress import progress
+from tests.builders import VIDEO_URL, clip, failed, succeeded
+
+PROBLEM = {SceneKey("4"): "last_frame missing"}
+
+
+def test_completed_pending_and_failed_add_up_to_every_scene() -> None:
+    seen = progress([succeeded(clip("10")), clip("2", status=ClipStatus.PENDING), failed(clip("3"))], PROBLEM)
+    assert [scene.scene for scene in seen.scenes] == ["2", "3", "4", "10"]
+    assert (seen.completed, seen.pending, seen.failed, seen.total) == (1, 1, 2, 4)
+
+
+def test_clips_hold_only_the_three_kinds_of_value_that_other_code_reads() -> None:
+    made = [succeeded(clip("1")), clip("2"), failed(clip("3"))]
+    assert progress(made, PROBLEM).clips == {
+        made[0].task_uuid: VIDEO_URL,
+        made[1].task_uuid: "pending",
+        made[2].task_uuid: "failed",
+    }
+
+
+def test_scene_that_lost_a_frame_after_its_clip_was_made_keeps_the_clip() -> None:
+    seen = progress([succeeded(clip("4"))], PROBLEM)
+    assert (seen.completed, seen.failed) == (1, 0)
+
+
+def test_project_for_which_nothing_was_asked_has_no_failed_scenes() -> None:
+    assert progress([], PROBLEM).total == 0
