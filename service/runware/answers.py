@@ -1,0 +1,131 @@
+"""What a direct answer of Runware's means for each task that was in the request. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from service.clips.models import Failure, FailureKind, TaskUUID
+from service.clips.outcomes import Failed, Outcome, Unclear, Unknown
+from service.errors import MalformedResult
+from service.runware.codes import CONFLICT, failure_kind, is_busy
+from service.runware.results import Result, URLCheck, read_results
+
+# These refuse whoever asks and wherever they ask, not what is asked: splitting the batch can't help.
+_NOT_ABOUT_THE_TASKS: dict[int, tuple[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: ("unauthorized", "Runware does not accept the API key."),
+    HTTPStatus.PAYMENT_REQUIRED: ("paymentRequired", "The Runware account has no credit."),
+    HTTPStatus.FORBIDDEN: ("forbidden", "The API key lacks the permission for this."),
+    HTTPStatus.NOT_FOUND: ("notFound", "There is no Runware API at RUNWARE_API_URL."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("methodNotAllowed", "There is no Runware API at RUNWARE_API_URL."),
+}
+
+
+class NoJSON:
+    """Stands for a body that is not JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer: its status, and its body as JSON or NoJSON. `retry_after_s` is as the header says."""
+
+    status: int
+    body: object
+    retry_after_s: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the same request may do better later: the statuses that the official SDK retries."""
+        return self.status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or self.status >= (
+            HTTPStatus.INTERNAL_SERVER_ERROR
+        )
+
+    @property
+    def successful(self) -> bool:
+        """Whether the request as a whole was taken (2xx)."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An outcome for each task that the reply settles, and `refusal`, why the rest was not taken.
+
+    `divisible`: the rest may fare better in smaller batches.
+    """
+
+    outcomes: Mapping[TaskUUID, Outcome]
+    refusal: Failure | None = None
+    divisible: bool = False
+
+
+def read_submission(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
+    """Read the answer to a submission. A task that a 2xx answer does not mention is unclear, not refused."""
+    results = _results(reply, check)
+    named = {
+        result.task_uuid: _submission_outcome(result, reply.status)
+        for result in results or ()
+        if result.task_uuid in task_uuids and result.task_uuid is not None
+    }
+    unnamed = next((r.refusal for r in results or () if r.refusal is not None and r.task_uuid is None), None)
+    if not reply.successful or (unnamed is not None and not named):
+        return Answer(named, _refusal(reply.status, unnamed), divisible=_about_the_tasks(reply.status))
+    return Answer(named | _silence(task_uuids, named, results))
+
+
+def read_status(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
+    """Read the answer to `getResponse` tasks.
+
+    In a refused request only "not found" is about a job; anything else is about the asking.
+    """
+    results = _results(reply, check)
+    named = {
+        result.task_uuid: result.outcome
+        for result in results or ()
+        if result.task_uuid in task_uuids
+        and result.task_uuid is not None
+        and (reply.successful or isinstance(result.outcome, Unknown))
+    }
+    if not reply.successful and len(named) < len(task_uuids):
+        refusal = next((r.refusal for r in results or () if r.refusal is not None), None)
+        return Answer(named, _refusal(reply.status, refusal), divisible=_about_the_tasks(reply.status))
+    return Answer(named | _silence(task_uuids, named, results))
+
+
+def _results(reply: Reply, check: URLCheck) -> Sequence[Result] | None:
+    try:
+        return read_results(reply.body, check)
+    except MalformedResult:
+        return None
+
+
+def _submission_outcome(result: Result, status: int) -> Outcome:
+    failure = result.refusal
+    if failure is None or failure.code == CONFLICT:
+        return result.outcome
+    if is_busy(failure.code):
+        return Unclear(f"{failure.code}: {failure.message}")
+    return Failed(_refusal(status, failure))
+
+
+def _refusal(status: int, failure: Failure | None) -> Failure:
+    code, message = _NOT_ABOUT_THE_TASKS.get(
+        status, (f"http{status}", f"Runware refused the request with HTTP {status}.")
+    )
+    otherwise = FailureKind.REJECTED if _about_the_tasks(status) else FailureKind.ACCOUNT
+    if failure is None:
+        return Failure(otherwise, code, message)
+    return Failure(failure_kind(failure.code, otherwise), failure.code, failure.message)
+
+
+def _about_the_tasks(status: int) -> bool:
+    return status not in _NOT_ABOUT_THE_TASKS
+
+
+def _silence(
+    task_uuids: Sequence[TaskUUID], named: Mapping[TaskUUID, Outcome], results: Sequence[Result] | None
+) -> dict[TaskUUID, Outcome]:
+    reason = (
+        "the answer is no JSON that makes sense"
+        if results is None
+        else "the answer does not mention the task"
+    )
+    return {task_uuid: Unclear(reason) for task_uuid in task_uuids if task_uuid not in named}

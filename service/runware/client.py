@@ -1,0 +1,212 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import pydantic_core
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from service.clips.models import Clip, Failure, TaskUUID
+from service.clips.outcomes import Failed, Outcome, Unclear, Unknown
+from service.runware.answers import Answer, NoJSON, Reply, read_status, read_submission
+from service.runware.callbacks import CallbackURLs
+from service.runware.results import URLCheck
+from service.runware.tasks import Task, status_task, video_task
+
+# One submission with all its tries must end before the policy's grace lets the poller send the task again.
+_BACK_OFF_FOR = timedelta(seconds=25)
+# A question is asked again by the next tick anyway.
+_ASK_BACK_OFF_FOR = timedelta(seconds=5)
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+# Full jitter, so that clients who were refused together don't come back together.
+_JITTER = wait_random_exponential(multiplier=0.5, max=8)
+
+
+class _Busy(Exception):
+    """Runware answered that it can't take the request now."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"Runware is busy or down (HTTP {reply.status})")
+        self.reply = reply
+
+
+class _NoAnswer(Exception):
+    """The request may or may not have arrived: no answer came back."""
+
+
+class RunwareClient:
+    """Speaks to Runware's API: many tasks a request, `concurrency` requests at a time.
+
+    Backs off on 408, 429 and 5xx with full jitter, up to eight seconds, or for as long as `Retry-After` says.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        api_key: str,
+        batch_size: int,
+        concurrency: int,
+        callbacks: CallbackURLs,
+        check: URLCheck,
+        back_off_for: timedelta = _BACK_OFF_FOR,
+    ) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._batch_size = batch_size
+        self._slots = asyncio.Semaphore(concurrency)
+        self._callbacks = callbacks
+        self._check = check
+        self._back_off_for = back_off_for
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=_REQUEST_TIMEOUT, headers=self._headers)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
+        """Send one batch of clips' tasks; an outcome for each, `Unclear` where it may or may not be taken."""
+        tasks = {clip.task_uuid: video_task(clip, self._callbacks.url(clip.task_uuid)) for clip in clips}
+        return await _carry_through(list(tasks), lambda batch: self._submit_batch(batch, tasks), Failed)
+
+    async def ask(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+        """Ask how jobs stand, in batches; an outcome for each, `Unclear` where Runware gave no answer."""
+        batches = [task_uuids[i : i + self._batch_size] for i in range(0, len(task_uuids), self._batch_size)]
+        async with asyncio.TaskGroup() as group:
+            answers = [
+                group.create_task(
+                    _carry_through(batch, self._ask_batch, lambda refusal: Unclear(refusal.message))
+                )
+                for batch in batches
+            ]
+        return {task_uuid: outcome for answer in answers for task_uuid, outcome in answer.result().items()}
+
+    async def _submit_batch(self, batch: Sequence[TaskUUID], tasks: Mapping[TaskUUID, Task]) -> Answer:
+        found: dict[TaskUUID, Outcome] = {}
+        waiting = list(batch)
+        doubtful = False
+        try:
+            async for attempt in self._back_off(self._back_off_for):
+                with attempt:
+                    if doubtful:
+                        found |= await self._taken(waiting)
+                        waiting = [task_uuid for task_uuid in waiting if task_uuid not in found]
+                    if not waiting:
+                        return Answer(found)
+                    reply = await self._post([tasks[task_uuid] for task_uuid in waiting])
+                    # A 5xx, unlike a 429, may have come after the tasks were taken.
+                    doubtful = reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                    _raise_if_busy(reply)
+        except (_Busy, _NoAnswer) as error:
+            return Answer(found | dict.fromkeys(waiting, Unclear(str(error))))
+        answer = read_submission(waiting, reply, self._check)
+        return replace(answer, outcomes={**found, **answer.outcomes})
+
+    async def _taken(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+        """Ask once for tasks whose submission ended in doubt; gives those that Runware has."""
+        reply = await self._post([status_task(task_uuid) for task_uuid in task_uuids])
+        _raise_if_busy(reply)
+        outcomes = read_status(task_uuids, reply, self._check).outcomes
+        return {t: outcome for t, outcome in outcomes.items() if not isinstance(outcome, Unknown | Unclear)}
+
+    async def _ask_batch(self, batch: Sequence[TaskUUID]) -> Answer:
+        try:
+            async for attempt in self._back_off(_ASK_BACK_OFF_FOR):
+                with attempt:
+                    reply = await self._post([status_task(task_uuid) for task_uuid in batch])
+                    _raise_if_busy(reply)
+        except (_Busy, _NoAnswer) as error:
+            return Answer(dict.fromkeys(batch, Unclear(str(error))))
+        return read_status(batch, reply, self._check)
+
+    async def _post(self, tasks: Sequence[Task]) -> Reply:
+        if self._session is None:
+            raise RuntimeError("RunwareClient is used outside its `async with`.")
+        try:
+            async with (
+                self._slots,
+                self._session.post(self._url, json=tasks, allow_redirects=False) as response,
+            ):
+                return Reply(response.status, _json(await response.read()), _seconds(response.headers))
+        except TimeoutError as error:
+            raise _NoAnswer("Runware did not answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _NoAnswer(f"no connection to Runware, or it broke off ({type(error).__name__})") from error
+
+    def _back_off(self, at_most: timedelta) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception_type(_Busy), stop=stop_before_delay(at_most), wait=_wait, reraise=True
+        )
+
+
+def remaining_batches(batch: Sequence[TaskUUID], answer: Answer) -> list[Sequence[TaskUUID]]:
+    """What of a refused batch is worth another request.
+
+    Without the tasks that the refusal names; if it names none, in halves, until the bad task stands alone.
+    """
+    rest = [task_uuid for task_uuid in batch if task_uuid not in answer.outcomes]
+    if not rest or not answer.divisible:
+        return []
+    if len(rest) < len(batch):
+        return [rest]
+    middle = len(rest) // 2
+    return [rest[:middle], rest[middle:]] if middle else []
+
+
+async def _carry_through(
+    task_uuids: Sequence[TaskUUID],
+    exchange: Callable[[Sequence[TaskUUID]], Awaitable[Answer]],
+    refused: Callable[[Failure], Outcome],
+) -> dict[TaskUUID, Outcome]:
+    outcomes: dict[TaskUUID, Outcome] = {}
+    batches = [task_uuids]
+    while batches:
+        batch = batches.pop()
+        answer = await exchange(batch)
+        outcomes |= answer.outcomes
+        smaller = remaining_batches(batch, answer)
+        batches += smaller
+        if answer.refusal is not None and not smaller:
+            rest = [task_uuid for task_uuid in batch if task_uuid not in outcomes]
+            outcomes |= dict.fromkeys(rest, refused(answer.refusal))
+    return outcomes
+
+
+def _raise_if_busy(reply: Reply) -> None:
+    if reply.busy:
+        raise _Busy(reply)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked_for = error.reply.retry_after_s if isinstance(error, _Busy) else None
+    return float(_JITTER(state)) if asked_for is None else asked_for
+
+
+def _json(body: bytes) -> object:
+    try:
+        return pydantic_core.from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return NoJSON()
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    # The header's other form, a date, is for pages that are down for hours; back-off serves there as well.
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None

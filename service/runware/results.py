@@ -1,0 +1,178 @@
+"""Reads what Runware says about jobs, in every envelope it has been seen in. Pure."""
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from service.clips.models import Failure, FailureKind, TaskUUID
+from service.clips.outcomes import (
+    Acknowledged,
+    Failed,
+    Outcome,
+    Succeeded,
+    Unclear,
+    Unknown,
+    VideoRefused,
+)
+from service.errors import MalformedResult
+from service.runware.codes import CONFLICT, failure_kind, is_busy, is_not_found
+
+# Text of a provider's that is stored and shown; longer than any sentence, shorter than a page of markup.
+_MAX_MESSAGE = 1000
+# The longest URL that browsers and proxies agree on.
+_MAX_URL = 8192
+# A clip costs a few dollars; what is far beyond is no price.
+_MAX_COST_USD = 1e6
+
+URLCheck = Callable[[str], str | None]
+"""Gives the host that a video URL lies at if it is not allowed, else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One thing said about one job; `task_uuid` is None where the answer names none.
+
+    `refusal` is set where it was said in `errors`, whose meaning depends on what was asked.
+    """
+
+    task_uuid: TaskUUID | None
+    outcome: Outcome
+    refusal: Failure | None = None
+
+
+def video_url_check(allowed_hosts: Sequence[str]) -> URLCheck:
+    """Make the check for VIDEO_HOSTS: patterns such as `*.runware.ai`; https, or http to loopback."""
+
+    def refused_host(url: str) -> str | None:
+        if not url.isprintable() or " " in url or len(url) > _MAX_URL:
+            return "an unreadable URL"
+        try:
+            parts = urlsplit(url)
+            host = (parts.hostname or "").lower()
+        except ValueError:
+            return "an unreadable URL"
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        if secure and any(fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
+            return None
+        return f"{parts.scheme}://{host}"[:_MAX_MESSAGE]
+
+    return refused_host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_results(body: object, check: URLCheck) -> Sequence[Result]:
+    """Read every result in `body`: a direct answer, or a webhook in any of its envelopes.
+
+    Raises MalformedResult if it is no JSON object or array of objects.
+    """
+    return list(_walk(body, check))
+
+
+def pushed_outcomes(body: object, task_uuid: TaskUUID, check: URLCheck) -> Sequence[Outcome]:
+    """Read from a webhook's body what it says about its own job; the rest of it is ignored.
+
+    A webhook comes when the job is done, so that an error which elsewhere speaks of the moment is the job's
+    end here. Raises MalformedResult if the body says nothing about the job.
+    """
+    outcomes = [
+        Failed(result.refusal) if result.refusal and isinstance(result.outcome, Unclear) else result.outcome
+        for result in read_results(body, check)
+        if result.task_uuid == task_uuid
+        or (result.task_uuid is None and not isinstance(result.outcome, Acknowledged))
+    ]
+    if not outcomes:
+        raise MalformedResult(
+            f"The body says nothing about the job {task_uuid} that this callback URL is for."
+        )
+    return outcomes
+
+
+def read_error(error: Mapping[str, object], otherwise: FailureKind) -> Failure:
+    """Read an `error` object; what it lacks is filled in with words."""
+    code = error.get("code")
+    message = error.get("message") or error.get("error") or error.get("responseContent")
+    code = _clean(code, 100) or "unknownError"
+    message = _clean(message, _MAX_MESSAGE) or "Runware gave no reason."
+    return Failure(failure_kind(code, otherwise), code, message)
+
+
+def _walk(body: object, check: URLCheck) -> Iterator[Result]:
+    if isinstance(body, list):
+        for element in body:
+            yield from _walk(element, check)
+        return
+    if not isinstance(body, Mapping):
+        raise MalformedResult("A result must be a JSON object, or an array of objects.")
+    wrapped = False
+    if isinstance(body.get("data"), list | Mapping):
+        wrapped = True
+        yield from _walk(body["data"], check)
+    for key in ("errors", "error"):
+        listed = body.get(key)
+        # An `error` object beside a task UUID belongs to that task's own element, and is read with it.
+        if isinstance(listed, list) or (isinstance(listed, Mapping) and "status" not in body):
+            wrapped = True
+            for error in listed if isinstance(listed, list) else [listed]:
+                yield _refusal(error if isinstance(error, Mapping) else {}, body)
+    if not wrapped:
+        yield Result(_task_uuid(body), _outcome(body, check))
+
+
+def _refusal(error: Mapping[str, object], around: Mapping[str, object]) -> Result:
+    failure = read_error(error, FailureKind.PROVIDER)
+    return Result(_task_uuid(error) or _task_uuid(around), error_outcome(failure), refusal=failure)
+
+
+def error_outcome(failure: Failure) -> Outcome:
+    """What an error that names a task means for its clip."""
+    if failure.code == CONFLICT:
+        return Acknowledged()
+    if is_not_found(failure.code):
+        return Unknown(Failure(FailureKind.LOST, failure.code, failure.message))
+    if is_busy(failure.code):
+        return Unclear(f"{failure.code}: {failure.message}")
+    return Failed(failure)
+
+
+def _outcome(element: Mapping[str, object], check: URLCheck) -> Outcome:
+    status, error, url = element.get("status"), element.get("error"), element.get("videoURL")
+    if status == "error" or isinstance(error, Mapping | str):
+        details = error if isinstance(error, Mapping) else {"message": error, **element}
+        failure = read_error(details, FailureKind.PROVIDER)
+        if is_not_found(failure.code):
+            return error_outcome(failure)
+        return Failed(failure, _cost(element))
+    if isinstance(url, str) and url:
+        refused = check(url)
+        return Succeeded(url, _cost(element)) if refused is None else VideoRefused(refused)
+    if status == "success":
+        return Unclear("success without a videoURL")
+    return Acknowledged()
+
+
+def _cost(element: Mapping[str, object]) -> float | None:
+    cost = element.get("cost")
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost < _MAX_COST_USD:
+        return None
+    return float(cost)
+
+
+def _clean(text: object, longest: int) -> str:
+    """Keep what can be stored in any database and shown on any terminal."""
+    if not isinstance(text, str):
+        return ""
+    return "".join(char if char.isprintable() else " " for char in text[:longest]).strip()
+
+
+def _task_uuid(element: Mapping[str, object]) -> TaskUUID | None:
+    value = element.get("taskUUID")
+    return TaskUUID(value) if isinstance(value, str) and value else None
