@@ -1,0 +1,1 @@
+"""What the service does, step by step: generate, submit, receive, poll, check."""

@@ -1,0 +1,79 @@
+"""What the workflow needs of the world. Adapters fulfil these without importing them."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
+from service.clips.outcomes import Outcome
+
+Clock = Callable[[], datetime]
+"""Gives the time now, aware and in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDraft:
+    """What a caller stores as a new project: the columns of `projects` that are theirs to write."""
+
+    frames: Mapping[str, object]
+    scenes: Mapping[str, object]
+    script: str | None = None
+    input_image_url: str | None = None
+    audio_recording_url: str | None = None
+
+
+class Store(Protocol):
+    """Projects and the ledger of clips. Every method raises StoreUnavailable, and then has changed nothing.
+
+    The rows of clips are the truth; whatever writes them rewrites `projects.clips`, and so `updated_at`,
+    in the same transaction, and only if that projection has changed. The current clip of a scene is, among
+    the attempts at what was last asked for it, the first that succeeded, else the newest.
+    """
+
+    async def ping(self) -> None:
+        """Reach the database."""
+
+    async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
+        """Store a new project."""
+
+    async def project(self, project_id: ProjectId) -> Project | None:
+        """Read one project."""
+
+    async def projects(self, limit: int) -> Sequence[Project]:
+        """Read the newest projects, newest first, without their scenes and frames."""
+
+    async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
+        """Read all clips that were ever made for these fingerprints of the project."""
+
+    async def record(self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime) -> Sequence[Clip]:
+        """Make the chosen clips their scenes' current ones, and store those that are new.
+
+        Gives, in order, the clips as stored. Where another call has stored the same attempt at the same
+        fingerprint first, that one stands in the new one's place: fingerprint and attempt are unique.
+        """
+
+    async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
+        """Read each scene's current clip."""
+
+    async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
+        """Read clips by their task UUIDs; one that is not there is left out."""
+
+    async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
+        """Store changed clips in one write, each only if its `version` is still the stored one.
+
+        Gives the task UUIDs of those that were stored; the others have been changed by someone else since.
+        """
+
+    async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
+        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
+
+
+class Provider(Protocol):
+    """Runware, as the workflow sees it. Neither method raises for what Runware answers or fails to."""
+
+    async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
+        """Send the tasks of at most one batch, and give an outcome for each."""
+
+    async def ask(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+        """Ask how these tasks stand, and give an outcome for each."""

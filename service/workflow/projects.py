@@ -1,0 +1,30 @@
+from collections.abc import Sequence
+
+from service.clips.models import Project, ProjectId
+from service.clips.planning import frame_problems
+from service.clips.progress import Progress, progress
+from service.errors import ProjectNotFound
+from service.workflow.ports import Clock, ProjectDraft, Store
+
+
+class Projects:
+    """Stores projects and tells of them, from the database alone."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def create(self, draft: ProjectDraft) -> ProjectId:
+        """Store a new project. Raises StoreUnavailable."""
+        return await self._store.create_project(draft, self._clock())
+
+    async def newest(self, limit: int) -> Sequence[Project]:
+        """Read the newest projects, without scenes and frames. Raises StoreUnavailable."""
+        return await self._store.projects(limit)
+
+    async def detail(self, project_id: ProjectId) -> tuple[Project, Progress]:
+        """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
+        project = await self._store.project(project_id)
+        if project is None:
+            raise ProjectNotFound(project_id)
+        return project, progress(await self._store.current_clips(project_id), frame_problems(project))

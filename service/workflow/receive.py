@@ -1,0 +1,50 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from service.clips.models import SettledBy, TaskUUID
+from service.clips.outcomes import Outcome, VideoRefused
+from service.errors import ClipNotFound, VideoURLRefused
+from service.workflow.settlement import Effect, Event, Settler
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a webhook did: `changed` is False for a duplicate."""
+
+    changed: bool
+
+
+class Receiver:
+    """Takes what Runware pushes, after the caller has been recognised."""
+
+    def __init__(self, settler: Settler) -> None:
+        self._settler = settler
+
+    async def receive(self, task_uuid: TaskUUID, outcomes: Sequence[Outcome]) -> Receipt:
+        """Store a webhook's outcomes for its job; returns after the commit.
+
+        Raises ClipNotFound; VideoURLRefused, if there is a video at a place that is not allowed;
+        StoreUnavailable, so that Runware repeats the webhook.
+        """
+        effects = await self._settler.settle(
+            [Event(task_uuid, outcome, SettledBy.WEBHOOK) for outcome in outcomes]
+        )
+        if Effect.NO_SUCH_CLIP in effects:
+            raise ClipNotFound(f"There is no clip with the task UUID {task_uuid}.")
+        for outcome in outcomes:
+            if isinstance(outcome, VideoRefused):
+                log.error(
+                    "video URL refused",
+                    job=task_uuid,
+                    host=outcome.host,
+                    remedy="add the host to VIDEO_HOSTS",
+                )
+                raise VideoURLRefused(
+                    f"The video of {task_uuid} lies at {outcome.host}, which is not allowed. "
+                    "If that is Runware's, add the host to VIDEO_HOSTS; the poller will then take the video."
+                )
+        return Receipt(changed=any(effect is not Effect.UNCHANGED for effect in effects))
