@@ -1,0 +1,59 @@
+"""Clips and projects as rows of a database, and back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+
+from service.clips.models import Clip, Project
+
+_CLIP = TypeAdapter(Clip)
+_PROJECT = TypeAdapter(Project)
+_JSON_COLUMNS = ("scenes", "frames", "clips")
+
+
+def clip_row(clip: Clip) -> dict[str, object]:
+    """Give a clip's columns: times as fixed-width UTC text, which sorts as it should, the request as JSON."""
+    failure = clip.failure
+    return {
+        "task_uuid": clip.task_uuid,
+        "project_id": clip.project_id,
+        "scene": clip.scene,
+        "fingerprint": clip.fingerprint,
+        "attempt": clip.attempt,
+        "status": clip.status.value,
+        "request": json.dumps(asdict(clip.request)),
+        "submitted_at": timestamp(clip.submitted_at),
+        "sends": clip.sends,
+        "last_sent_at": timestamp(clip.last_sent_at),
+        "unknown_since": timestamp(clip.unknown_since),
+        "unknown_answers": clip.unknown_answers,
+        "video_url": clip.video_url,
+        "failure_kind": failure.kind.value if failure else None,
+        "failure_code": failure.code if failure else None,
+        "failure_message": failure.message if failure else None,
+        "cost_usd": clip.cost_usd,
+        "settled_at": timestamp(clip.settled_at),
+        "settled_by": clip.settled_by.value if clip.settled_by else None,
+        "version": clip.version,
+    }
+
+
+def read_clip(row: Mapping[str, object]) -> Clip:
+    """Read a clip from its columns."""
+    kind, code, message = (row[f"failure_{part}"] for part in ("kind", "code", "message"))
+    failure = None if kind is None else {"kind": kind, "code": code, "message": message}
+    return _CLIP.validate_python({**row, "request": json.loads(str(row["request"])), "failure": failure})
+
+
+def read_project(row: Mapping[str, object]) -> Project:
+    """Read a project from its columns; one that was not selected keeps its default."""
+    decoded = {name: json.loads(str(row[name])) for name in _JSON_COLUMNS if row.get(name) is not None}
+    return _PROJECT.validate_python({**row, **decoded})
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """Write an aware time as UTC, to the microsecond."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")

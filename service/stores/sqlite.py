@@ -1,0 +1,272 @@
+import asyncio
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
+from service.errors import StoreUnavailable
+from service.stores.rows import clip_row, read_clip, read_project, timestamp
+from service.stores.sqlite_schema import MIGRATIONS
+from service.workflow.ports import ProjectDraft
+
+T = TypeVar("T")
+
+# How long a write waits for another process that has the same file open.
+_BUSY_TIMEOUT_S = 10.0
+
+_INSERT_CLIP = """
+    INSERT INTO clips (
+        task_uuid, project_id, scene, fingerprint, attempt, status, request, submitted_at,
+        sends, last_sent_at, unknown_since, unknown_answers, video_url,
+        failure_kind, failure_code, failure_message, cost_usd, settled_at, settled_by, version
+    ) VALUES (
+        :task_uuid, :project_id, :scene, :fingerprint, :attempt, :status, :request, :submitted_at,
+        :sends, :last_sent_at, :unknown_since, :unknown_answers, :video_url,
+        :failure_kind, :failure_code, :failure_message, :cost_usd, :settled_at, :settled_by, :version
+    )
+    ON CONFLICT DO NOTHING
+"""
+_UPDATE_CLIP = """
+    UPDATE clips SET
+        status = :status, sends = :sends, last_sent_at = :last_sent_at, unknown_since = :unknown_since,
+        unknown_answers = :unknown_answers, video_url = :video_url, failure_kind = :failure_kind,
+        failure_code = :failure_code, failure_message = :failure_message, cost_usd = :cost_usd,
+        settled_at = :settled_at, settled_by = :settled_by, version = :version + 1
+    WHERE task_uuid = :task_uuid AND version = :version
+"""
+_PROJECTION = """
+    SELECT json_group_object(task_uuid, shown) FROM (
+        SELECT task_uuid, CASE status
+            WHEN 'succeeded' THEN video_url WHEN 'failed' THEN 'failed' ELSE 'pending'
+        END AS shown
+        FROM current_clips WHERE project_id = :project_id ORDER BY CAST(scene AS INTEGER), scene
+    )
+"""
+_CLAIM = """
+    UPDATE clips SET lease_owner = :owner, leased_until = :leased_until
+    WHERE task_uuid IN (
+        SELECT task_uuid FROM clips
+        WHERE status IN ('submitting', 'pending') AND (leased_until IS NULL OR leased_until <= :now)
+        ORDER BY submitted_at LIMIT :limit
+    )
+    RETURNING *
+"""
+
+
+class SQLiteStore:
+    """The embedded store: one file, for one machine. Fulfils the workflow's `Store`.
+
+    Each operation is one function on a thread of its own, one thread for writes and one for reads, so that
+    a transaction is plain code and the event loop never waits for the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer = _Connection(path, begin="BEGIN IMMEDIATE")
+        self._reader = _Connection(path, begin="BEGIN")
+
+    async def __aenter__(self) -> Self:
+        await self._writer.open()
+        await self._writer.run(_migrate)
+        await self._reader.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+    async def ping(self) -> None:
+        """Reach the database."""
+        await self._reader.run(lambda db: db.execute("SELECT 1 FROM projects LIMIT 1").fetchall())
+
+    async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
+        """Store a new project."""
+        project_id = ProjectId(str(uuid.uuid4()))
+        row = {
+            "id": project_id,
+            "script": draft.script,
+            "scenes": json.dumps(draft.scenes),
+            "frames": json.dumps(draft.frames),
+            "input_image_url": draft.input_image_url,
+            "audio_recording_url": draft.audio_recording_url,
+            "now": timestamp(now),
+        }
+        await self._writer.run(
+            lambda db: db.execute(
+                "INSERT INTO projects (id, script, scenes, frames, input_image_url, audio_recording_url, "
+                "created_at, updated_at) VALUES (:id, :script, :scenes, :frames, :input_image_url, "
+                ":audio_recording_url, :now, :now)",
+                row,
+            )
+        )
+        return project_id
+
+    async def project(self, project_id: ProjectId) -> Project | None:
+        """Read one project."""
+
+        def read(db: sqlite3.Connection) -> Project | None:
+            row = db.execute("SELECT * FROM projects WHERE id = ?", [project_id]).fetchone()
+            return None if row is None else read_project(dict(row))
+
+        return await self._reader.run(read)
+
+    async def projects(self, limit: int) -> Sequence[Project]:
+        """Read the newest projects, newest first, without their scenes and frames."""
+        sql = (
+            "SELECT id, script, clips, video_url, input_image_url, audio_recording_url, "
+            "created_at, updated_at FROM projects ORDER BY created_at DESC LIMIT ?"
+        )
+        return await self._reader.run(lambda db: [read_project(dict(r)) for r in db.execute(sql, [limit])])
+
+    async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
+        """Read all clips that were ever made for these fingerprints of the project."""
+        return await self._read_clips(
+            "SELECT * FROM clips WHERE project_id = ? AND fingerprint IN (SELECT value FROM json_each(?))",
+            project_id,
+            json.dumps(list(fingerprints)),
+        )
+
+    async def record(self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime) -> Sequence[Clip]:
+        """Make the chosen clips their scenes' current ones, and store those that are new."""
+
+        def write(db: sqlite3.Connection) -> Sequence[Clip]:
+            stored: list[Clip] = []
+            for clip in chosen:
+                db.execute(_INSERT_CLIP, clip_row(clip))
+                row = db.execute(
+                    "SELECT * FROM clips WHERE fingerprint = ? AND attempt = ?",
+                    [clip.fingerprint, clip.attempt],
+                ).fetchone()
+                stored.append(read_clip(dict(row)))
+                db.execute(
+                    "UPDATE clips SET superseded = fingerprint <> :fingerprint "
+                    "WHERE project_id = :project_id AND scene = :scene",
+                    {"fingerprint": clip.fingerprint, "project_id": project_id, "scene": clip.scene},
+                )
+            _project(db, {project_id}, now)
+            return stored
+
+        return await self._writer.run(write)
+
+    async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
+        """Read each scene's current clip."""
+        return await self._read_clips("SELECT * FROM current_clips WHERE project_id = ?", project_id)
+
+    async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
+        """Read clips by their task UUIDs; one that is not there is left out."""
+        return await self._read_clips(
+            "SELECT * FROM clips WHERE task_uuid IN (SELECT value FROM json_each(?))",
+            json.dumps(list(task_uuids)),
+        )
+
+    async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
+        """Store changed clips in one write, each only if its `version` is still the stored one."""
+
+        def write(db: sqlite3.Connection) -> Collection[TaskUUID]:
+            saved = [clip for clip in changed if db.execute(_UPDATE_CLIP, clip_row(clip)).rowcount]
+            _project(db, {clip.project_id for clip in saved}, now)
+            return {clip.task_uuid for clip in saved}
+
+        return await self._writer.run(write)
+
+    async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
+        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
+        values = {
+            "owner": owner,
+            "now": timestamp(now),
+            "leased_until": timestamp(leased_until),
+            "limit": limit,
+        }
+        return await self._writer.run(lambda db: [read_clip(dict(row)) for row in db.execute(_CLAIM, values)])
+
+    async def _read_clips(self, sql: str, *values: str) -> Sequence[Clip]:
+        return await self._reader.run(lambda db: [read_clip(dict(row)) for row in db.execute(sql, values)])
+
+
+class _Connection:
+    """One connection and the one thread that uses it."""
+
+    def __init__(self, path: Path, *, begin: str) -> None:
+        self._path = path
+        self._begin = begin
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        self._db: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        def connect() -> sqlite3.Connection:
+            with _translated(self._path):
+                db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+                db.row_factory = sqlite3.Row
+                # WAL lets reads go on beside a write; FULL makes a commit survive a power cut, since a
+                # webhook that was answered 2xx never comes again.
+                db.executescript(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                )
+                return db
+
+        self._db = await self._on_thread(connect)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` as one transaction. Raises StoreUnavailable; nothing of it is stored then."""
+
+        def transact() -> T:
+            with _translated(self._path):
+                if self._db is None:
+                    raise sqlite3.ProgrammingError("the database is not open")
+                self._db.execute(self._begin)
+                try:
+                    result = work(self._db)
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                return result
+
+        return await self._on_thread(transact)
+
+    async def close(self) -> None:
+        if self._db is not None:
+            await self._on_thread(self._db.close)
+        self._thread.shutdown()
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(
+            f"The database {path.name} failed ({error}). Check its disk and permissions, then call again."
+        ) from error
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise sqlite3.DatabaseError(f"a newer release wrote it: schema {version}, not {len(MIGRATIONS)}")
+    for migration in MIGRATIONS[version:]:
+        for statement in migration:
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _project(db: sqlite3.Connection, project_ids: Collection[ProjectId], now: datetime) -> None:
+    for project_id in project_ids:
+        (clips,) = db.execute(_PROJECTION, {"project_id": project_id}).fetchone()
+        db.execute(
+            "UPDATE projects SET clips = :clips, updated_at = :now "
+            "WHERE id = :project_id AND clips <> :clips",
+            {"clips": clips, "now": timestamp(now), "project_id": project_id},
+        )

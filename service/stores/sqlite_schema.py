@@ -1,0 +1,70 @@
+"""The schema of the embedded database, as numbered migrations: entry N brings `user_version` N to N + 1."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE projects (
+            id TEXT PRIMARY KEY,
+            script TEXT,
+            scenes TEXT,
+            frames TEXT,
+            clips TEXT NOT NULL DEFAULT '{}',
+            video_url TEXT,
+            input_image_url TEXT,
+            audio_recording_url TEXT,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX projects_by_age ON projects (created_at)",
+        """
+        CREATE TABLE clips (
+            task_uuid TEXT PRIMARY KEY,
+            project_id TEXT NOT NULL REFERENCES projects (id),
+            scene TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            attempt INTEGER NOT NULL CHECK (attempt >= 1),
+            status TEXT NOT NULL CHECK (status IN ('submitting', 'pending', 'succeeded', 'failed')),
+            request TEXT NOT NULL,
+            submitted_at TEXT NOT NULL,
+            sends INTEGER NOT NULL,
+            last_sent_at TEXT,
+            unknown_since TEXT,
+            unknown_answers INTEGER NOT NULL,
+            video_url TEXT,
+            failure_kind TEXT,
+            failure_code TEXT,
+            failure_message TEXT,
+            cost_usd REAL,
+            settled_at TEXT,
+            settled_by TEXT,
+            version INTEGER NOT NULL,
+            superseded INTEGER NOT NULL DEFAULT 0,
+            lease_owner TEXT,
+            leased_until TEXT,
+            UNIQUE (fingerprint, attempt),
+            CHECK ((status = 'succeeded') = (video_url IS NOT NULL)),
+            CHECK ((status = 'failed') = (failure_kind IS NOT NULL))
+        )
+        """,
+        "CREATE INDEX clips_by_project ON clips (project_id, scene) WHERE NOT superseded",
+        "CREATE INDEX clips_unsettled ON clips (submitted_at) WHERE status IN ('submitting', 'pending')",
+        """
+        CREATE VIEW current_clips AS
+        SELECT * FROM (
+            SELECT
+                clips.*,
+                row_number() OVER (
+                    PARTITION BY project_id, scene
+                    ORDER BY
+                        status = 'succeeded' DESC,
+                        CASE WHEN status = 'succeeded' THEN settled_at END,
+                        attempt DESC
+                ) AS place
+            FROM clips
+            WHERE NOT superseded
+        )
+        WHERE place = 1
+        """,
+    ),
+)
