@@ -1,0 +1,83 @@
+"""Structured logs: JSON for machines, columns on a terminal, and no secret in either."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+# A URL's query or fragment may hold a signature or a token: the callback URL's does.
+_URL_SECRET_PART = re.compile(r"((?:https?|postgres(?:ql)?)://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
+_URL_USER = re.compile(r"(://)[^\s/@\"']+@")
+_BEARER = re.compile(r"(?i)(bearer\s+)\S+")
+
+
+class Redactor:
+    """Takes known secrets, bearer tokens and the queries of URLs out of all that is logged."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = [secret for secret in secrets if secret]
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Do so for one log line, at any depth."""
+        return {key: self._clean(value) for key, value in event.items()}
+
+    def text(self, text: str) -> str:
+        """Do so for one text."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = _URL_SECRET_PART.sub(r"\1?***", text)
+        text = _URL_USER.sub(r"\1***@", text)
+        return _BEARER.sub(r"\1***", text)
+
+    def _clean(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self._clean(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._clean(inner) for inner in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self.text(str(value))
+
+
+def configure_logs(
+    log_format: Literal["auto", "console", "json"], secrets: Iterable[str], stream: TextIO | None = None
+) -> None:
+    """Send the logs of the service and of its libraries to `stream`, stderr if None.
+
+    `auto` is `console` on a terminal, else `json`.
+    """
+    stream = stream or sys.stderr
+    console = log_format == "console" or (log_format == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                Redactor(secrets),
+                structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    # A line a tick says nothing; what a tick found is logged by the poller.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

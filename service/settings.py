@@ -1,0 +1,208 @@
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.clips.models import GenerationSettings
+from service.errors import ServiceError
+from service.runware.results import is_loopback
+from service.runware.tasks import RESERVED_KEYS
+
+# A shorter secret than this can be guessed by machine; `openssl rand -hex 32` gives 64.
+_MIN_SECRET_LENGTH = 16
+LOOPBACK_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
+
+
+class SettingsRefused(ServiceError):
+    """The settings can't be used. Each line names a variable and the remedy, and holds no value."""
+
+    code = "settings_refused"
+
+
+def _split(value: object) -> object:
+    """Read a comma-separated list."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a whole http(s) URL, such as https://clips.example.com")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("write the URL without a user, a query or a fragment")
+    return value.rstrip("/")
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _MIN_SECRET_LENGTH:
+        raise ValueError(
+            f"it needs {_MIN_SECRET_LENGTH} characters or more; make one with: openssl rand -hex 32"
+        )
+    return secret
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError(f"write a JSON object, such as {{}}: {error}") from error
+
+
+def _unreserved(extra: dict[str, Any]) -> dict[str, Any]:
+    if reserved := sorted(RESERVED_KEYS & extra.keys()):
+        raise ValueError(f"take {', '.join(reserved)} out: the service sets it for each task")
+    return extra
+
+
+def _origin(origin: str) -> str:
+    if origin != "*" and not re.fullmatch(r"https?://[^/,\s]+", origin):
+        raise ValueError("write origins such as https://app.example.com, without a path, or *")
+    return origin
+
+
+def _host_pattern(pattern: str) -> str:
+    if not re.fullmatch(r"[\w.*:-]+", pattern) or not pattern.strip("*."):
+        raise ValueError("write host names such as *.runware.ai, without scheme, port or path")
+    return pattern
+
+
+HttpURL = Annotated[str, AfterValidator(_http_url)]
+Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
+CommaSeparated = (NoDecode, BeforeValidator(_split))
+
+
+class Settings(BaseSettings):
+    """All that an installation decides: from the command line, else the environment, else `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    runware_api_key: SecretStr = Field(description="The account's key, from Runware's dashboard.")
+    runware_api_url: HttpURL = Field("https://api.runware.ai/v1", description="Where Runware's API is.")
+    runware_model: str = Field("google:3@2", min_length=1, description="Veo 3.1; google:3@3 is Veo 3.1 Fast.")
+    runware_resolution: Literal["720p", "1080p", "4K"] = Field("720p", description="720p, 1080p or 4K.")
+    runware_generate_audio: bool = Field(
+        default=False, description="Let the model make sound; it costs more."
+    )
+    runware_batch_size: int = Field(25, ge=1, le=1000, description="Tasks in one request.")
+    runware_concurrency: int = Field(4, ge=1, le=64, description="Requests to Runware at a time.")
+    runware_extra: Annotated[
+        dict[str, Any], NoDecode, BeforeValidator(_json_object), AfterValidator(_unreserved)
+    ] = Field(default_factory=dict, description="JSON object merged into each task (RFC 7396: null removes).")
+
+    public_url: HttpURL | None = Field(
+        default=None,
+        description="The service's address as Runware reaches it. Without it the poller does all the work.",
+    )
+    webhook_secret: Annotated[tuple[Secret, ...], *CommaSeparated] = Field(
+        default=(), description="Secrets of the callback URLs, comma-separated: the first signs, all verify."
+    )
+    service_token: Secret | None = Field(
+        default=None,
+        description="Token that callers send as Authorization: Bearer; required beyond loopback.",
+    )
+    allowed_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], *CommaSeparated] = Field(
+        default=LOOPBACK_ORIGINS,
+        description="Web origins that may call, comma-separated; * stands for any text.",
+    )
+    video_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_pattern)], ...], *CommaSeparated] = (
+        Field(default=("*.runware.ai",), description="Hosts that videos may lie at, comma-separated.")
+    )
+
+    database_path: Path = Field(Path("clips.db"), description="File of the embedded database.")
+    poll_interval_seconds: float = Field(10, gt=0, le=600, description="How often the poller looks.")
+    clip_timeout_seconds: float = Field(
+        1800, gt=0, le=86_400, description="How long after its submission a clip is given up."
+    )
+    submission_grace_seconds: float = Field(
+        60,
+        ge=0,
+        le=3600,
+        description="How long a task that was sent may be unknown to Runware before it is sent again.",
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="console, json, or auto: console on a terminal, else json."
+    )
+
+    @property
+    def generation(self) -> GenerationSettings:
+        """The part that goes into every task, and so into a clip's fingerprint."""
+        return GenerationSettings(
+            model=self.runware_model,
+            resolution=self.runware_resolution,
+            generate_audio=self.runware_generate_audio,
+            extra=self.runware_extra,
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never be shown."""
+        held = [
+            self.runware_api_key,
+            *self.webhook_secret,
+            *([self.service_token] if self.service_token else []),
+        ]
+        return tuple(secret.get_secret_value() for secret in held)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.runware_api_key.get_secret_value().strip():
+            raise ValueError("RUNWARE_API_KEY is blank: write the key from Runware's dashboard")
+        if self.public_url and not self.webhook_secret:
+            raise ValueError(
+                "PUBLIC_URL is set, but WEBHOOK_SECRET is not, so that anyone could push results: "
+                "set WEBHOOK_SECRET to the output of: openssl rand -hex 32"
+            )
+        if not is_loopback(self.host) and not self.service_token:
+            raise ValueError(
+                f"HOST is {self.host}, so that others can reach the service and spend its credit: "
+                "set SERVICE_TOKEN to the output of: openssl rand -hex 32, or HOST to 127.0.0.1"
+            )
+        return self
+
+
+def load_settings(options: Mapping[str, object]) -> Settings:
+    """Read the settings; `options` are those of the command line, by field name, None where not given.
+
+    Raises SettingsRefused, with a line for each wrong one.
+    """
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]  # the fields' own validators judge them
+    except ValidationError as refused:
+        raise SettingsRefused("\n".join(_sentence(error) for error in refused.errors())) from None
+
+
+class IsolatedSettings(Settings):
+    """Settings from the program alone, whatever the environment says: for the demo and for tests."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_named_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the program's values as the only source."""
+        return (init_settings,)
+
+
+def _sentence(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    variable = str(error["loc"][0]).upper()
+    if error["type"] == "missing":
+        return f"{variable} is not set. Set it in the environment or in .env (see deploy/.env.example)."
+    return f"{variable} is wrong: {message}"

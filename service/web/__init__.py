@@ -1,0 +1,1 @@
+"""HTTP: routes, authentication, error answers. Every decision is made further in."""

@@ -1,0 +1,53 @@
+from typing import TypeVar
+
+import pydantic_core
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from service.web.errors import BadRequest, TooLarge, body_error
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# Runware's results are a few hundred bytes; what is larger is not one.
+WEBHOOK_LIMIT_BYTES = 256 * 1024
+# Room for a project of some thousands of scenes.
+CALL_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """Read a body of `limit` bytes at most. Raises TooLarge, before reading what is announced as larger."""
+    announced = request.headers.get("content-length", "")
+    too_large = TooLarge(f"The body is larger than {limit // 1024} KiB. Send less.")
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)
+
+
+async def read_model(request: Request, model: type[Model]) -> Model:
+    """Read and check a JSON body. Raises BadRequest, InvalidValue or TooLarge.
+
+    The content type is required: a form that a strange web page submits can't have it, and so can't spend
+    money through the browser of someone who runs the service without a token.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise BadRequest("The body must be JSON. Send it with the header content-type: application/json.")
+    body = await read_bytes(request, CALL_LIMIT_BYTES)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as invalid:
+        if any(error["type"] == "json_invalid" for error in invalid.errors()):
+            raise BadRequest("The body is not JSON. Correct it and call again.") from None
+        raise body_error(invalid) from None
+
+
+def parse_json(body: bytes) -> object:
+    """Parse JSON whose shape is not known. Raises BadRequest."""
+    try:
+        return pydantic_core.from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise BadRequest("The body is not JSON.") from None

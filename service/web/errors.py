@@ -1,0 +1,97 @@
+"""Which error becomes which answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import (
+    ClipNotFound,
+    FramesNotReady,
+    MalformedResult,
+    ProjectNotFound,
+    ProviderRefused,
+    SceneNotFound,
+    ServiceError,
+    StoreUnavailable,
+    VideoURLRefused,
+)
+from service.web.schemas import ErrorAnswer
+
+
+class BadRequest(ServiceError):
+    """The body is not JSON, or not of the shape that the call takes."""
+
+    code = "bad_request"
+
+
+class InvalidValue(ServiceError):
+    """The body has the right shape and a value that can't be."""
+
+    code = "invalid_value"
+
+
+class TooLarge(ServiceError):
+    """The body is larger than the call takes."""
+
+    code = "body_too_large"
+
+
+class Unauthorized(ServiceError):
+    """The caller has not shown that they may do this."""
+
+    code = "unauthorized"
+
+
+STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
+    BadRequest: HTTPStatus.BAD_REQUEST,
+    MalformedResult: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    ProjectNotFound: HTTPStatus.NOT_FOUND,
+    ClipNotFound: HTTPStatus.NOT_FOUND,
+    FramesNotReady: HTTPStatus.CONFLICT,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
+    VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProviderRefused: HTTPStatus.BAD_GATEWAY,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def error_response(
+    status: int, message: str, code: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with an error in the one form that all of them have."""
+    body = ErrorAnswer(error=message, code=code).model_dump_json()
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+async def service_error(_request: Request, error: Exception) -> Response:
+    """Answer one of the service's own errors."""
+    if not isinstance(error, ServiceError):
+        raise error
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    return error_response(STATUS_BY_ERROR[type(error)], str(error), error.code, headers)
+
+
+async def http_error(_request: Request, error: Exception) -> Response:
+    """Answer what the router refuses: an unknown path or method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code = HTTPStatus(error.status_code).name.lower()
+    message = f"{error.detail}. /openapi.json lists the calls of this service."
+    return error_response(error.status_code, message, code, error.headers)
+
+
+def body_error(invalid: ValidationError) -> BadRequest | InvalidValue:
+    """Tell a body of the wrong shape from a wrong value, and say where it is wrong."""
+    errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+    listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:5])
+    more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""  # noqa: PLR2004 - as many as were listed
+    shape = any(e["type"] in ("missing", "extra_forbidden") or e["type"].endswith("_type") for e in errors)
+    message = f"The body can't be used ({listed}{more}). Correct it and call again."
+    return BadRequest(message) if shape else InvalidValue(message)

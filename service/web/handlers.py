@@ -1,0 +1,112 @@
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.clips.models import ProjectId, SceneKey, TaskUUID
+from service.errors import StoreUnavailable
+from service.runware.callbacks import CallbackURLs
+from service.runware.results import URLCheck, pushed_outcomes
+from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
+from service.web.errors import InvalidValue, Unauthorized
+from service.web.schemas import (
+    GenerateAnswer,
+    Health,
+    NewProject,
+    ProjectCall,
+    ProjectDetail,
+    ProjectList,
+    ProjectStored,
+    ProjectSummary,
+    Readiness,
+    RetryCall,
+    StatusAnswer,
+    WebhookReceipt,
+)
+from service.workflow.check import Checker
+from service.workflow.generate import Generator
+from service.workflow.poll import Poller
+from service.workflow.ports import Store
+from service.workflow.projects import Projects
+from service.workflow.receive import Receiver
+
+MAX_PROJECTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """One method for each call: read, hand inwards, answer."""
+
+    generator: Generator
+    checker: Checker
+    receiver: Receiver
+    projects: Projects
+    poller: Poller
+    store: Store
+    callbacks: CallbackURLs
+    check_video_url: URLCheck
+
+    async def generate_clips(self, request: Request) -> GenerateAnswer:
+        """Submit a job for each scene that has both frames and no clip yet."""
+        call = await read_model(request, ProjectCall)
+        project_id = ProjectId(str(call.project_id))
+        return GenerateAnswer.of(project_id, await self.generator.generate(project_id))
+
+    async def retry_clips(self, request: Request) -> GenerateAnswer:
+        """Submit a new attempt for failed clips."""
+        call = await read_model(request, RetryCall)
+        project_id = ProjectId(str(call.project_id))
+        scenes = None if call.scenes is None else {SceneKey(scene) for scene in call.scenes}
+        return GenerateAnswer.of(project_id, await self.generator.retry(project_id, scenes))
+
+    async def check_clips_status(self, request: Request) -> StatusAnswer:
+        """Ask Runware for what is pending, and tell how all clips stand."""
+        call = await read_model(request, ProjectCall)
+        project_id = ProjectId(str(call.project_id))
+        return StatusAnswer.of(project_id, await self.checker.check(project_id))
+
+    async def create_project(self, request: Request) -> ProjectStored:
+        """Store a project."""
+        new = await read_model(request, NewProject)
+        return ProjectStored.model_validate({"id": await self.projects.create(new.draft())})
+
+    async def list_projects(self, request: Request) -> ProjectList:
+        """List the newest projects."""
+        limit = request.query_params.get("limit", "100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PROJECTS:
+            raise InvalidValue(f"limit must be a whole number from 1 to {MAX_PROJECTS}.")
+        newest = await self.projects.newest(int(limit))
+        return ProjectList(projects=[ProjectSummary.of(project) for project in newest])
+
+    async def read_project(self, request: Request) -> ProjectDetail:
+        """Read a project's row and its jobs."""
+        project_id = ProjectId(str(request.path_params["project_id"]))
+        return ProjectDetail.with_jobs(*await self.projects.detail(project_id))
+
+    async def receive_webhook(self, request: Request) -> WebhookReceipt:
+        """Take a result that Runware pushes to a job's callback URL."""
+        task_uuid = TaskUUID(request.query_params.get("job", ""))
+        if not self.callbacks.verify(task_uuid, request.query_params.get("token", "")):
+            raise Unauthorized("The token of this callback URL is not its job's.")
+        body = parse_json(await read_bytes(request, WEBHOOK_LIMIT_BYTES))
+        outcomes = pushed_outcomes(body, task_uuid, self.check_video_url)
+        receipt = await self.receiver.receive(task_uuid, outcomes)
+        return WebhookReceipt(changed=receipt.changed)
+
+    async def health(self, _request: Request) -> Health:
+        """Tell that the process runs."""
+        return Health()
+
+    async def readiness(self, _request: Request) -> Readiness:
+        """Tell whether the store and the poller work."""
+        try:
+            await self.store.ping()
+        except StoreUnavailable:
+            reachable = False
+        else:
+            reachable = True
+        alive = self.poller.alive
+        return Readiness(
+            ready=reachable and alive,
+            store="reachable" if reachable else "unreachable",
+            poller="alive" if alive else "stalled",
+        )

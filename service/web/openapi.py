@@ -1,0 +1,68 @@
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from service.web.operations import Operation
+from service.web.schemas import ErrorAnswer
+
+_Models = dict[tuple[type[BaseModel], JsonSchemaMode], dict[str, object]]
+
+
+def openapi(listed: Sequence[Operation]) -> dict[str, object]:
+    """Describe the calls as an OpenAPI 3.1 document, with the schemas of the models that the handlers use."""
+    used: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorAnswer, "serialization")}
+    for operation in listed:
+        used.add((operation.answer, "serialization"))
+        if operation.body is not None:
+            used.add((operation.body, "validation"))
+    references, definitions = models_json_schema(
+        sorted(used, key=lambda model: model[0].__name__), ref_template="#/components/schemas/{model}"
+    )
+    paths: dict[str, dict[str, object]] = {}
+    for operation in listed:
+        for path in filter(None, (operation.path, operation.alias)):
+            described = _describe(operation, path, references)  # type: ignore[arg-type]  # pydantic's key type is wider
+            paths.setdefault(path, {})[operation.method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Clip service", "version": version("clip-service")},
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"service_token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _describe(operation: Operation, path: str, references: _Models) -> dict[str, object]:
+    def content(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, object]:
+        return {"application/json": {"schema": references[model, mode]}}
+
+    def response(status: int, model: type[BaseModel]) -> dict[str, object]:
+        return {"description": HTTPStatus(status).phrase, "content": content(model, "serialization")}
+
+    described: dict[str, object] = {
+        "operationId": re.sub(r"\W+", "_", f"{operation.method}{path}").strip("_").lower(),
+        "summary": operation.summary,
+        "parameters": [
+            *(_parameter(name, "path", required=True) for name in re.findall(r"{(\w+)}", path)),
+            *(_parameter(name, "query", required=not operation.protected) for name in operation.query),
+        ],
+        "responses": {
+            str(int(operation.status)): response(operation.status, operation.answer),
+            **{str(status): response(status, ErrorAnswer) for status in operation.errors},
+        },
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": content(operation.body, "validation")}
+    if operation.protected:
+        described["security"] = [{"service_token": []}]
+    return described
+
+
+def _parameter(name: str, where: str, *, required: bool) -> dict[str, object]:
+    return {"name": name, "in": where, "required": required, "schema": {"type": "string"}}

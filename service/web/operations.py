@@ -1,0 +1,127 @@
+"""Every call of the service, once: the routes and /openapi.json are both made from this table."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.runware.callbacks import WEBHOOK_PATH
+from service.web.access import Access
+from service.web.handlers import Handlers
+from service.web.schemas import (
+    GenerateAnswer,
+    Health,
+    NewProject,
+    ProjectCall,
+    ProjectDetail,
+    ProjectList,
+    ProjectStored,
+    Readiness,
+    RetryCall,
+    StatusAnswer,
+    WebhookReceipt,
+)
+
+_FUNCTIONS_PREFIX = "/functions/v1"
+_CALL_ERRORS = (400, 401, 404, 413, 422, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call: where it is, what it takes and gives, which errors it may answer with."""
+
+    method: str
+    path: str
+    handler: Callable[[Request], Awaitable[BaseModel]]
+    answer: type[BaseModel]
+    body: type[BaseModel] | None = None
+    query: Sequence[str] = ()
+    errors: Sequence[int] = ()
+    status: int = HTTPStatus.OK
+    protected: bool = True
+    alias: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The handler's own first sentence."""
+        return (self.handler.__doc__ or "").partition("\n")[0]
+
+
+def operations(handlers: Handlers) -> Sequence[Operation]:
+    """List the calls."""
+    return (
+        _function("generate-clips", handlers.generate_clips, ProjectCall, GenerateAnswer, (409, 502)),
+        _function("retry-clips", handlers.retry_clips, RetryCall, GenerateAnswer, (502,)),
+        _function("check-clips-status", handlers.check_clips_status, ProjectCall, StatusAnswer, ()),
+        Operation(
+            "GET", "/projects", handlers.list_projects, ProjectList, query=("limit",), errors=(401, 422, 503)
+        ),
+        Operation(
+            "POST",
+            "/projects",
+            handlers.create_project,
+            ProjectStored,
+            NewProject,
+            errors=(400, 401, 413, 422, 503),
+            status=HTTPStatus.CREATED,
+        ),
+        Operation(
+            "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 503)
+        ),
+        Operation(
+            "POST",
+            WEBHOOK_PATH,
+            handlers.receive_webhook,
+            WebhookReceipt,
+            query=("job", "token"),
+            errors=_CALL_ERRORS,
+            protected=False,
+        ),
+        Operation("GET", "/healthz", handlers.health, Health, protected=False),
+        Operation("GET", "/readyz", handlers.readiness, Readiness, protected=False),
+    )
+
+
+def routes(listed: Sequence[Operation], access: Access) -> list[Route]:
+    """Make the routes of the calls, each also under its alias."""
+    return [
+        Route(path, _endpoint(operation, access), methods=[operation.method])
+        for operation in listed
+        for path in (operation.path, operation.alias)
+        if path is not None
+    ]
+
+
+def _function(
+    name: str,
+    handler: Callable[[Request], Awaitable[BaseModel]],
+    body: type[BaseModel],
+    answer: type[BaseModel],
+    more_errors: tuple[int, ...],
+) -> Operation:
+    return Operation(
+        "POST",
+        f"{_FUNCTIONS_PREFIX}/{name}",
+        handler,
+        answer,
+        body,
+        errors=sorted(_CALL_ERRORS + more_errors),
+        alias=f"/{name}",
+    )
+
+
+def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        if operation.protected:
+            access.require(request)
+        answer = await operation.handler(request)
+        status = operation.status
+        if isinstance(answer, Readiness) and not answer.ready:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
+
+    return respond

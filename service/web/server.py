@@ -1,0 +1,94 @@
+import re
+import time
+from collections.abc import Sequence
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from service.errors import ServiceError
+from service.web.access import Access
+from service.web.errors import error_response, http_error, service_error
+from service.web.handlers import Handlers
+from service.web.openapi import openapi
+from service.web.operations import operations, routes
+
+log = structlog.get_logger(__name__)
+
+# A browser asks again whether it may call only after this long; also Chromium's own upper bound.
+_PREFLIGHT_MAX_AGE_S = 7200
+_QUIET_PATHS = ("/healthz", "/readyz")
+
+
+def starlette_app(
+    handlers: Handlers, access: Access, allowed_origins: Sequence[str], lifespan: Lifespan[Starlette]
+) -> Starlette:
+    """Put the routes, the error answers and what stands around them together."""
+    listed = operations(handlers)
+    document = openapi(listed)
+
+    async def describe(_request: Request) -> Response:
+        return JSONResponse(document)
+
+    return Starlette(
+        routes=[*routes(listed, access), Route("/openapi.json", describe)],
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origin_regex="|".join(map(_origin_regex, allowed_origins)) or "(?!)",
+                allow_methods=["GET", "POST"],
+                # supabase-js sends authorization, apikey, x-client-info and content-type, and may add more.
+                allow_headers=["*"],
+                max_age=_PREFLIGHT_MAX_AGE_S,
+            ),
+            Middleware(RequestLog),
+        ],
+        exception_handlers={ServiceError: service_error, HTTPException: http_error},
+        lifespan=lifespan,
+    )
+
+
+class RequestLog:
+    """Logs each request by its path alone, since a query may hold a token; answers what nobody caught.
+
+    It stands inside the CORS middleware, so that a browser can read even that answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception:
+            log.exception("request failed", method=scope["method"], path=scope["path"])
+            if status:
+                raise
+            message = "Something unexpected went wrong; the log says what. The call may be repeated."
+            await error_response(500, message, "internal_error")(scope, receive, send_and_note)
+        quiet = scope["path"] in _QUIET_PATHS and status < 400  # noqa: PLR2004 - where HTTP's errors begin
+        if not quiet:
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+
+
+def _origin_regex(pattern: str) -> str:
+    return ".*" if pattern == "*" else re.escape(pattern).replace(r"\*", r"[^/]*")
