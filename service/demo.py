@@ -1,0 +1,206 @@
+"""The whole product on one machine: service, sandbox, a sample project, and its clips arriving."""
+
+import asyncio
+import io
+import math
+import secrets
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from service.app import build_app
+from service.logs import configure_logs
+from service.sandbox.options import SandboxOptions
+from service.sandbox.server import Sandbox
+from service.serving import listen, serving
+from service.settings import IsolatedSettings
+
+_LOOK_INTERVAL_S = 0.25
+# Far beyond the sandbox's slowest job; whoever reaches it has found a fault.
+_GIVE_UP_AFTER_S = 120
+# The bar shows the time passed against the sandbox's usual time, and never reaches its end by itself.
+_USUAL_SECONDS = 8
+_DURATION_TOLERANCE_S = 0.25
+
+_SCENES: dict[str, dict[str, Any]] = {
+    "1": {"scene_id": 1, "description": "The sun rises over a quiet bay.", "duration": 4},
+    "2": {
+        "scene_id": 2,
+        "visual_action": "A small boat leaves the harbour",
+        "camera_motion": "slow pan to the right",
+        "emotion": "calm",
+        "setting": "early morning",
+        "duration": "5",
+    },
+    "3": {"scene_id": 3, "description": "Night falls, and the lighthouse comes on.", "duration": "4s"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    service_url: str
+    sandbox_url: str
+    log_file: Path
+
+
+def run_demo(*, once: bool) -> int:
+    """Run the demo; gives the exit code: 0 if every clip is a playable MP4, else 1."""
+    try:
+        return asyncio.run(_demo(once=once))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 0
+
+
+def playable(video: bytes, duration_s: int) -> bool:
+    """Whether `video` is an MP4 whose every frame decodes, `duration_s` seconds long."""
+    try:
+        with av.open(io.BytesIO(video), "r") as container:
+            seconds = float(container.duration or 0) / av.time_base
+            frames = 0
+            for _ in container.decode(video=0):
+                frames += 1
+            return (
+                "mp4" in container.format.name
+                and frames > 0
+                and math.isclose(seconds, duration_s, abs_tol=_DURATION_TOLERANCE_S)
+            )
+    except av.FFmpegError:
+        return False
+
+
+async def _demo(*, once: bool) -> int:
+    console = Console()
+    if (this_task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this_task.cancel)
+    with tempfile.TemporaryDirectory(prefix="clips-demo-") as scratch:
+        async with _running(Path(scratch)) as running, aiohttp.ClientSession() as session:
+            console.print(
+                f"Service at {running.service_url}, sandbox of Runware's API at {running.sandbox_url}/v1"
+            )
+            project_id = await _store_project(session, running)
+            console.print(
+                f"Project {project_id} stored: {len(_SCENES)} scenes, 9:16. Generating its clips…\n"
+            )
+            await _call(
+                session, f"{running.service_url}/functions/v1/generate-clips", {"project_id": project_id}
+            )
+            jobs = await _watch(session, f"{running.service_url}/projects/{project_id}", console)
+            good = await _report(session, jobs, console)
+            _tell_where_to_look(running, project_id, console)
+            if not once:
+                console.print("\nServing until Ctrl-C.")
+                await asyncio.Event().wait()
+            return 0 if good else 1
+
+
+@asynccontextmanager
+async def _running(scratch: Path) -> AsyncIterator[_Running]:
+    sandbox_key = secrets.token_hex(16)
+    sandbox = Sandbox(SandboxOptions(api_key=sandbox_key), files=scratch)
+    log_file = scratch / "service.log"
+    listening, service_url = listen()
+    with log_file.open("w", encoding="utf-8") as log_stream:
+        async with sandbox.serving(host="127.0.0.1", port=0) as sandbox_url:
+            settings = IsolatedSettings(
+                runware_api_key=sandbox_key,
+                runware_api_url=f"{sandbox_url}/v1",
+                public_url=service_url,
+                webhook_secret=secrets.token_hex(16),
+                video_hosts="127.0.0.1",
+                database_path=scratch / "clips.db",
+            )
+            configure_logs("json", settings.secrets, log_stream)
+            async with serving(build_app(settings), listening):
+                yield _Running(service_url, sandbox_url, log_file)
+
+
+async def _store_project(session: aiohttp.ClientSession, running: _Running) -> str:
+    frames = {
+        scene: {
+            f"{end}_frame": f"{running.sandbox_url}/frames/{scene}/{end}.png" for end in ("first", "last")
+        }
+        for scene in _SCENES
+    }
+    stored = await _call(session, f"{running.service_url}/projects", {"frames": frames, "scenes": _SCENES})
+    return str(stored["id"])
+
+
+async def _call(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with session.post(url, json=body) as response:
+        answer: dict[str, Any] = await response.json()
+        if not response.ok:
+            raise RuntimeError(f"{url} answered {response.status}: {answer.get('error')}")
+        return answer
+
+
+async def _watch(session: aiohttp.ClientSession, url: str, console: Console) -> Sequence[dict[str, Any]]:
+    started = time.monotonic()
+    columns = (
+        TextColumn("Scene {task.fields[scene]}"),
+        BarColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        bar_of: dict[str, TaskID] = {}
+        while True:
+            async with session.get(url) as response:
+                jobs: list[dict[str, Any]] = (await response.json())["jobs"]
+            for job in jobs:
+                scene = job["scene"]
+                if scene not in bar_of:
+                    bar_of[scene] = bars.add_task(scene, total=1, scene=scene, state="")
+                _show(bars, bar_of[scene], job, time.monotonic() - started)
+            settled = all(job["settled_at"] for job in jobs)
+            if settled or time.monotonic() - started > _GIVE_UP_AFTER_S:
+                return jobs
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+
+
+def _show(bars: Progress, bar: TaskID, job: dict[str, Any], seconds: float) -> None:
+    if job["settled_at"] is None:
+        done = 1 - math.exp(-seconds / _USUAL_SECONDS)
+        bars.update(bar, completed=done, state="sent" if job["status"] == "submitting" else "generating")
+    elif not bars.tasks[bar].finished:
+        state = f"{job['status']}, by {job['settled_by']}"
+        bars.update(bar, completed=1, state=state)
+
+
+async def _report(session: aiohttp.ClientSession, jobs: Sequence[dict[str, Any]], console: Console) -> bool:
+    console.print()
+    verdicts: list[bool] = []
+    for job in jobs:
+        if job["video_url"] is None:
+            reason = job["error"]["message"] if job["error"] else "no end in time"
+            console.print(f"Scene {job['scene']}: {job['status']}: {reason}")
+            verdicts.append(False)
+            continue
+        async with session.get(job["video_url"]) as response:
+            video = await response.read()
+        good = await asyncio.to_thread(playable, video, job["duration_s"])
+        verdict = f"a playable MP4 of {job['duration_s']} s" if good else "NOT a playable MP4"
+        console.print(f"Scene {job['scene']}: {verdict}, {len(video) // 1024} KiB, ${job['cost_usd']:.2f}")
+        console.print(f"  {job['video_url']}", soft_wrap=True)
+        verdicts.append(good)
+    return all(verdicts) and len(verdicts) == len(_SCENES)
+
+
+def _tell_where_to_look(running: _Running, project_id: str, console: Console) -> None:
+    console.print("\nWhere to look:")
+    for what, where in (
+        ("the project, with its jobs", f"{running.service_url}/projects/{project_id}"),
+        ("the calls", f"{running.service_url}/openapi.json"),
+        ("what the sandbox took and billed", f"{running.sandbox_url}/ledger"),
+        ("the service's log", str(running.log_file)),
+    ):
+        console.print(f"  {what}: {where}", soft_wrap=True)
