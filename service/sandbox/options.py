@@ -1,0 +1,104 @@
+"""How a sandbox behaves: its faults, which can be replaced while it runs, and the settings it starts with."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class Faults(BaseModel):
+    """What goes wrong, and how often.
+
+    Rates run from 0 (never) to 1 (always). Each decision is drawn from the sandbox's `seed` and the task's
+    `taskUUID` (for whole requests: the body and how often it came), never from time or order, so the same
+    tasks meet the same faults again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    slow_rate: Rate = Field(default=0, description="Share of jobs that take slow_seconds longer.")
+    slow_seconds: Seconds = Field(default=30, description="Seconds added to a slow job.")
+    fail_rate: Rate = Field(default=0, description="Share of jobs that end with inferenceError, unbilled.")
+    moderate_rate: Rate = Field(
+        default=0, description="Share of jobs that end with providerContentPolicyViolation, unbilled."
+    )
+    webhook_drop_rate: Rate = Field(default=0, description="Share of jobs whose webhook is never sent.")
+    webhook_double_rate: Rate = Field(default=0, description="Share of jobs whose webhook is sent twice.")
+    webhook_delay_rate: Rate = Field(default=0, description="Share of jobs whose webhook is sent late.")
+    webhook_delay_seconds: Seconds = Field(default=10, description="How late a delayed webhook is sent.")
+    webhook_reorder_rate: Rate = Field(
+        default=0, description="Share of jobs whose webhook waits until another job's has gone first, or 3 s."
+    )
+    early_webhook_rate: Rate = Field(
+        default=0,
+        description="Share of jobs that end at once, their webhook sent before the submission is answered.",
+    )
+    lose_reply_rate: Rate = Field(
+        default=0, description="Share of submissions that are accepted, then dropped without an answer."
+    )
+    burst_rate: Rate = Field(default=0, description="Share of requests that start a burst of HTTP errors.")
+    burst_length: int = Field(default=3, ge=1, le=10_000, description="Requests refused by one burst.")
+    burst_status: int = Field(
+        default=429, ge=400, le=599, description="HTTP status of a burst; 429 is JSON, 503 is not."
+    )
+    forget_rate: Rate = Field(
+        default=0, description="Share of tasks that are accepted and billed, then unknown for ever."
+    )
+    strict_batches: bool = Field(
+        default=False, description="One bad task refuses its whole array, by an error that names no task."
+    )
+
+
+class SandboxOptions(Faults):
+    """A sandbox's settings. All are scalars, so that each can be one command-line option."""
+
+    seed: int = Field(default=1, ge=0, description="Seed of job times and faults; same seed, same run.")
+    api_key: str = Field(
+        default="sandbox-key", description="The key that callers must send; empty accepts every key."
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Base of the video URLs it hands out; empty uses the address it listens on.",
+    )
+    min_seconds: Seconds = Field(default=3, description="Shortest time that a job takes.")
+    max_seconds: Seconds = Field(default=8, description="Longest time that a job takes, faults apart.")
+    max_long_side: int = Field(
+        default=1280,
+        ge=32,
+        le=3840,
+        description="Longer side of a clip in pixels, at most; 64 makes tiny clips in a few milliseconds.",
+    )
+    cache_megabytes: int = Field(
+        default=2048, ge=1, le=1_000_000, description="Disk space for clips; the least used go first."
+    )
+    max_jobs: int = Field(
+        default=100_000,
+        ge=1,
+        le=10_000_000,
+        description="Jobs kept in memory; the oldest finished ones are dropped first.",
+    )
+    webhook_envelope: Literal["flat", "data", "list"] = Field(
+        default="flat",
+        description="Body of a webhook: the flat result, {data: [result]}, or a list of one result.",
+    )
+    webhook_tries: int = Field(
+        default=8, ge=1, le=20, description="Times that a webhook is sent until it is answered by 2xx."
+    )
+    webhook_timeout_seconds: float = Field(
+        default=5, gt=0, le=60, description="How long the answer to a webhook is awaited."
+    )
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> Self:
+        if self.min_seconds > self.max_seconds:
+            raise ValueError(
+                f"min_seconds ({self.min_seconds:g}) is above max_seconds ({self.max_seconds:g}); swap them"
+            )
+        return self
+
+    def faults(self) -> Faults:
+        """Return the part that can be replaced at run time."""
+        return Faults.model_validate(self.model_dump(include=set(Faults.model_fields)))

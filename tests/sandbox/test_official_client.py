@@ -1,0 +1,83 @@
+"""Runware's own client, unchanged, takes the sandbox for Runware."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+import pytest
+from runware import Runware, RunwareError
+
+from tests.sandbox.support import KEY, Caller, serve
+
+
+@pytest.fixture
+async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
+    async with serve(tmp_path) as caller:
+        yield caller
+
+
+def client(caller: Caller, key: str = KEY) -> Runware:
+    return Runware(api_key=key, transport="rest", http_base_url=f"{caller.url}/v1", max_retries=0)
+
+
+async def test_official_client_gets_a_playable_9_16_clip_of_the_asked_duration(caller: Caller) -> None:
+    async with client(caller) as runware:
+        results = await runware.run(caller.task(includeCost=True, duration=6))
+    assert len(results) == 1
+    assert results[0]["cost"] == 1.2
+    async with caller.session.get(results[0]["videoURL"]) as response:
+        content = await response.read()
+    with av.open(io.BytesIO(content), "r") as clip:
+        assert clip.duration == 6_000_000
+        video = clip.streams.video[0]
+        assert (video.width, video.height) == (36, 64)
+
+
+async def test_official_client_gets_the_result_in_one_synchronous_call(caller: Caller) -> None:
+    async with client(caller) as runware:
+        results = await runware.run(caller.task(deliveryMethod="sync"))
+    assert results[0]["videoURL"].startswith(caller.url)
+
+
+async def test_official_client_calls_a_broken_rule_validation(caller: Caller) -> None:
+    async with client(caller) as runware:
+        with pytest.raises(RunwareError) as raised:
+            await runware.run(caller.task(duration=5))
+    assert (raised.value.code, raised.value.parameter) == ("validation", "duration")
+
+
+async def test_official_client_calls_a_wrong_key_auth(caller: Caller) -> None:
+    async with client(caller, "wrong") as runware:
+        with pytest.raises(RunwareError) as raised:
+            await runware.run(caller.task())
+    assert (raised.value.code, raised.value.status_code) == ("auth", 401)
+
+
+@pytest.mark.parametrize(("directive", "code"), [("fail", "provider"), ("moderate", "safety")])
+async def test_official_client_sorts_the_failures_of_jobs(caller: Caller, directive: str, code: str) -> None:
+    async with client(caller) as runware:
+        with pytest.raises(RunwareError) as raised:
+            await runware.run(caller.task(positivePrompt=f"A hill [sandbox:{directive}]"))
+    assert raised.value.code == code
+
+
+async def test_official_client_calls_an_unknown_task_not_found(caller: Caller) -> None:
+    async with client(caller) as runware:
+        with pytest.raises(RunwareError) as raised:
+            await runware.get_response(
+                {"taskType": "getResponse", "taskUUID": "770a8400-e29b-41d4-a716-446655440000"}
+            )
+    assert (raised.value.code, raised.value.status_code) == ("notFound", 404)
+
+
+async def test_official_client_reads_the_account(caller: Caller) -> None:
+    async with client(caller) as runware:
+        account = await runware.account_management(
+            {
+                "taskType": "accountManagement",
+                "taskUUID": "770a8400-e29b-41d4-a716-446655440000",
+                "operation": "getDetails",
+            }
+        )
+    assert account[0]["organizationName"] == "Sandbox"
