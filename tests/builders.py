@@ -39,6 +39,19 @@ class FixedClock:
         self.now += timedelta(**units)
 
 
+class MovableClock:
+    """The real time, plus what it was moved by."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, **units: float) -> None:
+        self._ahead += timedelta(**units)
+
+
 def frames(*scenes: int, host: str = "https://frames.example") -> dict[str, Any]:
     return {
         str(scene): {"first_frame": f"{host}/{scene}/first.png", "last_frame": f"{host}/{scene}/last.png"}

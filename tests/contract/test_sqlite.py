@@ -1,0 +1,58 @@
+"""What is SQLite's own affair."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from service.clips.models import ClipStatus, FailureKind, SettledBy
+from service.errors import StoreUnavailable
+from service.stores.sqlite import SQLiteStore
+from service.stores.sqlite_schema import MIGRATIONS
+from service.workflow.ports import ProjectDraft
+from tests.builders import NOON, clip, failed, frames
+
+
+async def test_state_outlives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "clips.db"
+    async with SQLiteStore(path) as store:
+        project_id = await store.create_project(ProjectDraft(frames=frames(1), scenes={}), NOON)
+        (made,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    async with SQLiteStore(path) as store:
+        assert await store.clips([made.task_uuid]) == [made]
+
+
+async def test_two_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    stores = [SQLiteStore(tmp_path / "clips.db") for _ in range(4)]
+    await asyncio.gather(*(store.__aenter__() for store in stores))
+    await asyncio.gather(*(store.ping() for store in stores))
+    for store in stores:
+        await store.__aexit__(None, None, None)
+
+
+async def test_file_of_a_newer_release_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "clips.db"
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(StoreUnavailable, match="a newer release wrote it"):
+        async with SQLiteStore(path):
+            pass
+
+
+async def test_missing_folder_is_told_and_not_created(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"clips\.db failed"):
+        async with SQLiteStore(tmp_path / "nowhere" / "clips.db"):
+            pass
+
+
+async def test_database_knows_every_state_that_a_clip_can_be_in(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "clips.db") as store:
+        project_id = await store.create_project(ProjectDraft(frames={}, scenes={}), NOON)
+        for number, kind in enumerate(FailureKind):
+            await store.record(project_id, [failed(clip(str(number), project_id=project_id), kind)], NOON)
+        (schema,) = (sql for migration in MIGRATIONS for sql in migration if "CREATE TABLE clips" in sql)
+        for status in ClipStatus:
+            assert f"'{status}'" in schema
+        assert {one.settled_by for one in await store.current_clips(project_id)} == {SettledBy.POLL}

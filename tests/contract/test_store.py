@@ -1,0 +1,257 @@
+"""What every store promises. Each test runs on each of them."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.clips.models import Clip, ClipStatus, FailureKind, Project, ProjectId, SceneKey, TaskUUID
+from service.clips.planning import scene_order
+from service.clips.progress import progress
+from service.errors import StoreUnavailable
+from service.stores.sqlite import SQLiteStore
+from service.workflow.ports import ProjectDraft, Store
+from tests.builders import NOON, VIDEO_URL, clip, failed, frames, succeeded
+
+LATER = NOON + timedelta(seconds=10)
+
+
+@pytest.fixture(params=["sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    assert request.param == "sqlite"
+    async with SQLiteStore(tmp_path / "clips.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def project_id(store: Store) -> ProjectId:
+    return await store.create_project(ProjectDraft(frames=frames(1, 2, 3), scenes={}), NOON)
+
+
+async def read(store: Store, project_id: ProjectId) -> Project:
+    project = await store.project(project_id)
+    assert project is not None
+    return project
+
+
+async def record(store: Store, project_id: ProjectId, *clips: Clip) -> list[Clip]:
+    return list(await store.record(project_id, clips, NOON))
+
+
+async def test_project_comes_back_as_it_was_stored(store: Store) -> None:
+    draft = ProjectDraft(
+        frames={"1": None, "2": {"first_frame": "ü", "extra": [1, {"a": None}]}},
+        scenes={"2": {"duration": "5"}},
+        script="Once upon a time",
+        input_image_url="https://images.example/1.png",
+    )
+    project = await read(store, await store.create_project(draft, NOON))
+    assert (project.frames, project.scenes, project.clips) == (draft.frames, draft.scenes, {})
+    assert (project.script, project.input_image_url) == (draft.script, draft.input_image_url)
+    assert project.created_at == project.updated_at == NOON
+
+
+async def test_unknown_project_is_none(store: Store) -> None:
+    assert await store.project(ProjectId(str(uuid.uuid4()))) is None
+
+
+async def test_projects_are_listed_newest_first_and_no_more_than_asked_for(store: Store) -> None:
+    made = [
+        await store.create_project(ProjectDraft(frames={}, scenes={}), NOON + timedelta(minutes=minute))
+        for minute in range(3)
+    ]
+    assert [project.id for project in await store.projects(2)] == [made[2], made[1]]
+
+
+async def test_clip_comes_back_as_it_was_recorded(store: Store, project_id: ProjectId) -> None:
+    new = clip(project_id=project_id, last_sent_at=NOON, unknown_since=LATER, unknown_answers=2)
+    (stored,) = await record(store, project_id, new)
+    assert stored == new
+    assert await store.clips([new.task_uuid, TaskUUID("unknown")]) == [new]
+
+
+async def test_recording_twice_gives_the_first_ones_clips(store: Store, project_id: ProjectId) -> None:
+    first = await record(
+        store, project_id, clip("1", project_id=project_id), clip("2", project_id=project_id)
+    )
+    second = await record(
+        store, project_id, clip("1", project_id=project_id), clip("2", project_id=project_id)
+    )
+    assert second == first
+
+
+async def test_two_recordings_at_the_same_moment_make_one_set_of_clips(
+    store: Store, project_id: ProjectId
+) -> None:
+    sets = await asyncio.gather(
+        *(
+            record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(20)))
+            for _ in range(10)
+        )
+    )
+    assert all(recorded == sets[0] for recorded in sets)
+    assert len(await store.current_clips(project_id)) == 20
+
+
+async def test_projection_follows_every_write_and_so_does_updated_at(
+    store: Store, project_id: ProjectId
+) -> None:
+    one, two, three = await record(store, project_id, *(clip(n, project_id=project_id) for n in "123"))
+    assert (await read(store, project_id)).clips == dict.fromkeys(
+        [one.task_uuid, two.task_uuid, three.task_uuid], "pending"
+    )
+    await store.save([succeeded(one), failed(two)], LATER)
+    project = await read(store, project_id)
+    assert project.clips == {one.task_uuid: VIDEO_URL, two.task_uuid: "failed", three.task_uuid: "pending"}
+    assert project.updated_at == LATER
+
+
+async def test_projection_is_the_one_that_the_rules_give(store: Store, project_id: ProjectId) -> None:
+    one, two, _ = await record(store, project_id, *(clip(n, project_id=project_id) for n in "123"))
+    await store.save([succeeded(one), failed(two)], LATER)
+    expected = progress(await store.current_clips(project_id), {}).clips
+    assert (await read(store, project_id)).clips == expected
+
+
+async def test_change_that_the_projection_does_not_show_leaves_the_project_untouched(
+    store: Store, project_id: ProjectId
+) -> None:
+    (one,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([replace(one, status=ClipStatus.PENDING)], LATER)
+    assert (await read(store, project_id)).updated_at == NOON
+
+
+async def test_save_of_an_outdated_version_changes_nothing(store: Store, project_id: ProjectId) -> None:
+    (one,) = await record(store, project_id, clip(project_id=project_id))
+    assert await store.save([succeeded(one)], NOON) == {one.task_uuid}
+    assert await store.save([failed(one)], LATER) == set()
+    (stored,) = await store.clips([one.task_uuid])
+    assert (stored.status, stored.version) == (ClipStatus.SUCCEEDED, one.version + 1)
+
+
+async def test_of_many_writers_at_once_exactly_one_wins_each_clip(
+    store: Store, project_id: ProjectId
+) -> None:
+    clips = await record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(10)))
+    ends: list[Callable[[Clip], Clip]] = [succeeded, failed] * 10
+    winners = await asyncio.gather(*(store.save([end(one) for one in clips], LATER) for end in ends))
+    won = [task_uuid for saved in winners for task_uuid in saved]
+    assert sorted(won) == sorted(one.task_uuid for one in clips)
+
+
+async def test_200_concurrent_results_on_one_project_lose_nothing(
+    store: Store, project_id: ProjectId
+) -> None:
+    clips = await record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(200)))
+    await asyncio.gather(
+        *(store.save([succeeded(one, url=f"{VIDEO_URL}?{one.scene}")], LATER) for one in clips)
+    )
+    shown = (await read(store, project_id)).clips
+    assert shown == {one.task_uuid: f"{VIDEO_URL}?{one.scene}" for one in clips}
+
+
+async def test_current_clip_is_the_newest_attempt_at_what_was_last_asked_for(
+    store: Store, project_id: ProjectId
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([failed(first)], NOON)
+    (second,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
+    assert await store.current_clips(project_id) == [second]
+    (changed,) = await record(store, project_id, clip(project_id=project_id, prompt="Another."))
+    assert await store.current_clips(project_id) == [changed]
+    assert (await read(store, project_id)).clips == {changed.task_uuid: "pending"}
+
+
+async def test_asking_for_an_earlier_prompt_again_brings_its_clip_back(
+    store: Store, project_id: ProjectId
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await record(store, project_id, clip(project_id=project_id, prompt="Another."))
+    assert await record(store, project_id, first) == [first]
+    assert await store.current_clips(project_id) == [first]
+
+
+async def test_late_success_of_an_earlier_attempt_becomes_current_again(
+    store: Store, project_id: ProjectId
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([failed(first, FailureKind.TIMEOUT)], NOON)
+    (second,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
+    (timed_out,) = await store.clips([first.task_uuid])
+    await store.save([replace(succeeded(timed_out), failure=None)], LATER)
+    assert [one.task_uuid for one in await store.current_clips(project_id)] == [first.task_uuid]
+    await store.save([succeeded(second, at=LATER + timedelta(seconds=1))], LATER)
+    assert (await read(store, project_id)).clips == {first.task_uuid: VIDEO_URL}
+
+
+async def test_attempts_are_all_clips_of_the_fingerprints_asked_for(
+    store: Store, project_id: ProjectId
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    (second,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
+    (other,) = await record(store, project_id, clip(project_id=project_id, prompt="Another."))
+    assert {one.task_uuid for one in await store.attempts(project_id, {first.fingerprint})} == {
+        first.task_uuid,
+        second.task_uuid,
+    }
+    assert await store.attempts(project_id, {other.fingerprint}) == [other]
+
+
+async def test_three_owners_claim_every_unsettled_clip_without_overlap(
+    store: Store, project_id: ProjectId
+) -> None:
+    clips = await record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(100)))
+    await store.save([succeeded(one) for one in clips[:10]], NOON)
+    claims = await asyncio.gather(*(store.claim(owner, NOON, LATER, 40) for owner in "abc"))
+    claimed = [one.task_uuid for claim in claims for one in claim]
+    assert sorted(claimed) == sorted(one.task_uuid for one in clips[10:])
+
+
+async def test_lease_ends_by_the_clock_alone(store: Store, project_id: ProjectId) -> None:
+    await record(store, project_id, clip(project_id=project_id))
+    assert len(await store.claim("dead", NOON, LATER, 10)) == 1
+    assert await store.claim("other", LATER - timedelta(milliseconds=1), LATER, 10) == []
+    assert len(await store.claim("other", LATER, LATER, 10)) == 1
+
+
+async def test_claim_leaves_the_version_alone_so_that_no_result_is_held_up(
+    store: Store, project_id: ProjectId
+) -> None:
+    (one,) = await record(store, project_id, clip(project_id=project_id))
+    await store.claim("poller", NOON, LATER, 10)
+    assert await store.save([succeeded(one)], NOON) == {one.task_uuid}
+
+
+async def test_batch_with_one_bad_row_is_stored_whole_or_not_at_all(
+    store: Store, project_id: ProjectId
+) -> None:
+    good, bad = await record(store, project_id, *(clip(n, project_id=project_id) for n in "12"))
+    with pytest.raises(StoreUnavailable):
+        await store.save([succeeded(good), replace(bad, status=ClipStatus.SUCCEEDED)], LATER)
+    assert (await read(store, project_id)).clips == {good.task_uuid: "pending", bad.task_uuid: "pending"}
+
+
+async def test_clip_of_no_project_is_refused(store: Store) -> None:
+    nowhere = ProjectId(str(uuid.uuid4()))
+    with pytest.raises(StoreUnavailable):
+        await store.record(nowhere, [clip(project_id=nowhere)], NOON)
+
+
+async def test_thousand_clips_go_in_and_come_back_in_scene_order(store: Store, project_id: ProjectId) -> None:
+    await record(store, project_id, *(clip(str(n), project_id=project_id) for n in reversed(range(1, 1001))))
+    shown = progress(await store.current_clips(project_id), {})
+    assert [scene.scene for scene in shown.scenes] == [str(n) for n in range(1, 1001)]
+    assert len((await read(store, project_id)).clips) == 1000
+
+
+async def test_projection_keeps_scenes_1_to_12_in_their_order(store: Store, project_id: ProjectId) -> None:
+    made = await record(
+        store, project_id, *(clip(str(n), project_id=project_id) for n in reversed(range(1, 13)))
+    )
+    in_order = sorted(made, key=lambda one: scene_order(one.scene))
+    assert in_order[9].scene == SceneKey("10")
+    assert list((await read(store, project_id)).clips) == [one.task_uuid for one in in_order]

@@ -1,0 +1,141 @@
+from typing import Any
+
+import pytest
+
+from service.clips.models import Failure, FailureKind, TaskUUID
+from service.clips.outcomes import Acknowledged, Failed, Succeeded, Unclear, Unknown
+from service.runware.answers import Answer, NoJSON, Reply, read_status, read_submission
+from service.runware.client import remaining_batches
+from service.runware.results import video_url_check
+
+A, B, C = (TaskUUID(letter * 8) for letter in "abc")
+URL = "https://im.runware.ai/1.mp4"
+check = video_url_check(["*.runware.ai"])
+REFUSED = Failure(FailureKind.REJECTED, "invalidDuration", "Use 4, 6 or 8.")
+
+
+def ack(task: TaskUUID) -> dict[str, Any]:
+    return {"taskType": "videoInference", "taskUUID": task}
+
+
+def error(code: str, task: TaskUUID | None = None, message: str = "Use 4, 6 or 8.") -> dict[str, Any]:
+    return {"code": code, "message": message} | ({"taskUUID": task} if task else {})
+
+
+def submission(status: int, body: Any, *tasks: TaskUUID) -> Answer:
+    return read_submission(tasks or (A, B), Reply(status, body), check)
+
+
+def status_of(status: int, body: Any, *tasks: TaskUUID) -> Answer:
+    return read_status(tasks or (A, B), Reply(status, body), check)
+
+
+def test_rejected_task_fails_with_runwares_code_and_words_while_the_others_go_on() -> None:
+    answer = submission(200, {"data": [ack(A)], "errors": [error("invalidDuration", B)]})
+    assert answer == Answer({A: Acknowledged(), B: Failed(REFUSED)})
+
+
+def test_conflict_means_that_the_task_was_taken() -> None:
+    assert submission(400, {"errors": [error("conflictTaskUUID", A)]}, A).outcomes == {A: Acknowledged()}
+
+
+def test_busy_code_for_one_task_is_unclear_and_not_a_failure() -> None:
+    assert isinstance(submission(200, {"errors": [error("rateLimitExceeded", A)]}, A).outcomes[A], Unclear)
+
+
+@pytest.mark.parametrize("body", [NoJSON(), "text", None, {"data": ["odd"]}, [[1]]])
+def test_nonsense_body_is_unclear_for_every_task(body: Any) -> None:
+    answer = submission(200, body)
+    assert answer.refusal is None
+    assert all(isinstance(outcome, Unclear) for outcome in answer.outcomes.values())
+    assert set(answer.outcomes) == {A, B}
+
+
+def test_task_that_the_answer_does_not_mention_is_unclear() -> None:
+    outcomes = submission(200, {"data": [ack(A)]}).outcomes
+    assert outcomes[A] == Acknowledged()
+    assert isinstance(outcomes[B], Unclear)
+
+
+def test_whole_batch_refused_without_a_name_is_divisible() -> None:
+    answer = submission(400, {"errors": [error("invalidDuration")]})
+    assert answer == Answer({}, REFUSED, divisible=True)
+
+
+def test_whole_batch_refused_with_http_200_is_divisible_too() -> None:
+    assert submission(200, {"errors": [error("invalidDuration")]}) == Answer({}, REFUSED, divisible=True)
+
+
+def test_refusal_that_is_no_json_has_words_of_its_own() -> None:
+    answer = submission(400, NoJSON())
+    assert answer.refusal == Failure(
+        FailureKind.REJECTED, "http400", "Runware refused the request with HTTP 400."
+    )
+    assert answer.divisible
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405])
+@pytest.mark.parametrize("body", [NoJSON(), {"errors": [error("whatever")]}])
+def test_refusal_of_the_account_is_never_divided(status: int, body: Any) -> None:
+    answer = submission(status, body)
+    assert not answer.divisible
+    assert answer.refusal is not None
+    assert answer.refusal.kind is FailureKind.ACCOUNT
+
+
+def test_account_code_is_told_by_any_status() -> None:
+    (outcome,) = submission(400, {"errors": [error("insufficientCredits", A)]}, A).outcomes.values()
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("status", "busy"), [(200, False), (400, False), (408, True), (429, True), (500, True)]
+)
+def test_busy_statuses_are_those_the_official_client_retries(status: int, *, busy: bool) -> None:
+    assert Reply(status, None).busy is busy
+
+
+def test_poll_reads_each_jobs_state() -> None:
+    body = {
+        "data": [
+            {"taskUUID": A, "status": "processing"},
+            {"taskUUID": B, "status": "success", "videoURL": URL},
+        ],
+        "errors": [error("taskNotFound", C, "Never heard of it.")],
+    }
+    answer = status_of(200, body, A, B, C)
+    unknown = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
+    assert answer.outcomes == {A: Acknowledged(), B: Succeeded(URL, None), C: unknown}
+
+
+def test_poll_reads_a_jobs_error_from_either_place() -> None:
+    failure = {"code": "timeoutProvider", "message": "Too slow."}
+    expected = Failed(Failure(FailureKind.PROVIDER, "timeoutProvider", "Too slow."))
+    in_data = status_of(200, {"data": [{"taskUUID": A, "status": "error", "error": failure}]}, A)
+    in_errors = status_of(200, {"errors": [{**failure, "taskUUID": A}]}, A)
+    assert in_data.outcomes == in_errors.outcomes == {A: expected}
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403])
+def test_refused_poll_never_fails_a_clip(status: int) -> None:
+    answer = status_of(status, {"errors": [error("invalidApiKey", A), error("invalidApiKey", B)]})
+    assert answer.outcomes == {}
+    assert answer.refusal is not None
+
+
+def test_not_found_counts_in_a_refused_poll_as_well() -> None:
+    assert isinstance(status_of(404, {"errors": [error("taskNotFound", A)]}, A).outcomes[A], Unknown)
+
+
+def test_refused_batch_is_sent_again_without_the_tasks_it_names() -> None:
+    assert remaining_batches([A, B, C], Answer({B: Failed(REFUSED)}, REFUSED, divisible=True)) == [[A, C]]
+
+
+def test_refused_batch_that_names_no_task_is_halved_until_one_is_left() -> None:
+    assert remaining_batches([A, B, C], Answer({}, REFUSED, divisible=True)) == [[A], [B, C]]
+    assert remaining_batches([A], Answer({}, REFUSED, divisible=True)) == []
+
+
+def test_indivisible_refusal_leaves_nothing_to_send() -> None:
+    assert remaining_batches([A, B], Answer({}, REFUSED)) == []

@@ -1,0 +1,123 @@
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import LOOPBACK_ORIGINS, IsolatedSettings, Settings, SettingsRefused, load_settings
+
+ENV_EXAMPLE = Path(__file__).parents[2] / "deploy" / ".env.example"
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("RUNWARE_API_KEY", "a-key")
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings({})
+    return str(refused.value)
+
+
+def test_defaults_are_those_that_are_documented() -> None:
+    settings = load_settings({})
+    assert settings.runware_api_url == "https://api.runware.ai/v1"
+    assert (settings.runware_model, settings.runware_resolution) == ("google:3@2", "720p")
+    assert (settings.runware_batch_size, settings.runware_concurrency) == (25, 4)
+    assert (settings.poll_interval_seconds, settings.clip_timeout_seconds) == (10, 1800)
+    assert settings.video_hosts == ("*.runware.ai",)
+    assert (settings.host, settings.database_path) == ("127.0.0.1", Path("clips.db"))
+    assert settings.allowed_origins == LOOPBACK_ORIGINS
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("RUNWARE_API_KEY", " ", "dashboard"),
+        ("RUNWARE_API_URL", "api.runware.ai", "http(s) URL"),
+        ("RUNWARE_RESOLUTION", "480p", "720p"),
+        ("RUNWARE_BATCH_SIZE", "0", "greater than or equal to 1"),
+        ("RUNWARE_CONCURRENCY", "many", "integer"),
+        ("RUNWARE_EXTRA", "{", "JSON object"),
+        ("RUNWARE_EXTRA", "[]", "dictionary"),
+        ("RUNWARE_EXTRA", '{"taskUUID": "x"}', "take taskUUID out"),
+        ("PUBLIC_URL", "https://clips.example", "WEBHOOK_SECRET"),
+        ("PUBLIC_URL", "https://clips.example?x=1", "without"),
+        ("PUBLIC_URL", "https://user:pw@clips.example", "without a user"),
+        ("WEBHOOK_SECRET", f"{SECRET},short", "openssl rand -hex 32"),
+        ("SERVICE_TOKEN", "short", "openssl rand -hex 32"),
+        ("ALLOWED_ORIGINS", "app.example", "https://app.example.com"),
+        ("ALLOWED_ORIGINS", "https://app.example/path", "without a path"),
+        ("VIDEO_HOSTS", "*", "*.runware.ai"),
+        ("VIDEO_HOSTS", "https://im.runware.ai", "without scheme"),
+        ("POLL_INTERVAL_SECONDS", "0", "greater than 0"),
+        ("CLIP_TIMEOUT_SECONDS", "-5", "greater than 0"),
+        ("PORT", "65536", "65535"),
+        ("HOST", "0.0.0.0", "SERVICE_TOKEN"),
+        ("HOST", "::", "SERVICE_TOKEN"),
+        ("HOST", "clips.internal", "SERVICE_TOKEN"),
+    ],
+)
+def test_wrong_value_is_refused_with_its_variable_and_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, remedy: str
+) -> None:
+    message = refusal(monkeypatch, **{name: value})
+    assert name in message
+    assert remedy in message
+
+
+def test_missing_key_is_told_with_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNWARE_API_KEY")
+    assert refusal(monkeypatch).startswith("RUNWARE_API_KEY is not set.")
+
+
+def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(refusal(monkeypatch, PORT="x", RUNWARE_BATCH_SIZE="x", VIDEO_HOSTS="/").splitlines()) == 3
+
+
+def test_refusal_never_shows_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hunter2" not in refusal(monkeypatch, WEBHOOK_SECRET="hunter2", SERVICE_TOKEN="hunter2")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+def test_loopback_needs_no_token(host: str) -> None:
+    assert load_settings({"host": host}).host == host
+
+
+def test_beyond_loopback_a_token_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_TOKEN", SECRET)
+    assert load_settings({"host": "0.0.0.0"}).host == "0.0.0.0"
+
+
+def test_secrets_are_hidden_wherever_settings_are_shown() -> None:
+    settings = IsolatedSettings(
+        runware_api_key="the-api-key", webhook_secret=SECRET, service_token=SECRET[::-1]
+    )
+    shown = f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert not any(secret in shown for secret in settings.secrets)
+    assert len(settings.secrets) == 3
+
+
+def test_isolated_settings_do_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "1")
+    assert IsolatedSettings(runware_api_key="k").port == 8000
+    with pytest.raises(ValidationError):
+        IsolatedSettings()
+
+
+def test_example_documents_every_setting_with_its_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", ENV_EXAMPLE.read_text("utf-8"), re.MULTILINE)
+    assert sorted(name for name, _ in settings) == sorted(name.upper() for name in Settings.model_fields)
+    monkeypatch.delenv("RUNWARE_API_KEY")
+    (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in settings), "utf-8")
+    defaults = IsolatedSettings(runware_api_key="write-your-key-here")
+    assert load_settings({}).model_dump() == defaults.model_dump()
