@@ -11,7 +11,8 @@ from uuid import uuid4
 import aiohttp
 from aiohttp import web
 
-from service.sandbox import Sandbox, SandboxOptions
+from service.sandbox.options import SandboxOptions
+from service.sandbox.server import Sandbox
 
 KEY = "sandbox-key"
 Json = dict[str, Any]

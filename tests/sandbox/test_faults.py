@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from service.sandbox import Faults, SandboxOptions
 from service.sandbox.faults import DirectiveError, RequestChances, decide, read_header
+from service.sandbox.options import Faults, SandboxOptions
 from tests.sandbox.support import Json, Receiver, serve
 
 UUIDS = [str(UUID(int=number, version=4)) for number in range(400)]

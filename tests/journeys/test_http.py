@@ -1,0 +1,223 @@
+"""What a caller sees: answers, refusals, CORS, and the description of it all."""
+
+import io
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.harness import World, running_world
+
+TOKEN = "token-of-the-service"
+FUNCTIONS = ("generate-clips", "check-clips-status", "retry-clips")
+NOBODY = str(uuid.UUID(int=0, version=4))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running_world(tmp_path, allowed_origins="https://app.example,http://localhost:*") as running:
+        yield running
+
+
+async def refused(world: World, path: str, data: bytes, kind: str = "application/json") -> tuple[int, Any]:
+    body = io.BytesIO(data)
+    async with world.session.post(world.url + path, data=body, headers={"content-type": kind}) as response:
+        answer = await response.json()
+        assert set(answer) == {"success", "error", "code"}
+        assert answer["success"] is False
+        return response.status, answer
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+async def test_functions_answer_with_and_without_the_functions_prefix(world: World, function: str) -> None:
+    project_id = await world.store(1)
+    for prefix in ("/functions/v1", ""):
+        status, answer = await world.post(
+            f"{prefix}/{function}", {"project_id": project_id, "more": "ignored"}
+        )
+        assert (status, answer["success"]) == (200, True)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "bad_request"),
+        (b"", 400, "bad_request"),
+        (b"[]", 400, "bad_request"),
+        (b"{}", 400, "bad_request"),
+        (b'{"project_id": 7}', 400, "bad_request"),
+        (b'{"project_id": null}', 400, "bad_request"),
+        (b"\xff\xfe", 400, "bad_request"),
+        (b'{"project_id": "no-uuid"}', 422, "invalid_value"),
+        (b'{"project_id": "' + NOBODY.encode() + b'"}', 404, "project_not_found"),
+        (b" " * (4 * 1024 * 1024 + 1), 413, "body_too_large"),
+    ],
+)
+async def test_bad_call_gets_a_sentence_and_a_code(
+    world: World, function: str, body: bytes, status: int, code: str
+) -> None:
+    answered, answer = await refused(world, f"/{function}", body)
+    assert (answered, answer["code"]) == (status, code)
+    assert len(answer["error"]) > 20
+
+
+async def test_form_post_is_refused_so_that_no_strange_page_can_spend(world: World) -> None:
+    project_id = await world.store(1)
+    body = f'{{"project_id": "{project_id}"}}'.encode()
+    status, answer = await refused(world, "/generate-clips", body, "text/plain")
+    assert (status, answer["code"]) == (400, "bad_request")
+    assert (await world.ledger())["accepted"] == 0
+
+
+async def test_project_without_any_complete_scene_is_409_with_what_is_missing(world: World) -> None:
+    frames = {"1": {"first_frame": "https://frames.example/1.png"}, "2": None}
+    project_id = await world.store({"1": {}, "2": {}}, frames)
+    status, answer = await world.post("/generate-clips", {"project_id": project_id})
+    assert (status, answer["code"]) == (409, "frames_not_ready")
+    assert "scene 1: last_frame missing" in answer["error"]
+    assert "scene 2: first_frame and last_frame missing" in answer["error"]
+    checked = await world.check(project_id)
+    assert (checked["total_clips"], checked["pending"]) == (0, 0)
+
+
+async def test_retry_of_a_scene_that_is_not_there_names_it_and_retries_nothing(world: World) -> None:
+    project_id = await world.store(1)
+    status, answer = await world.post("/retry-clips", {"project_id": project_id, "scenes": ["1", "7"]})
+    assert (status, answer["code"]) == (422, "scene_not_found")
+    assert "no scene 7" in answer["error"]
+
+
+async def test_project_comes_back_under_its_column_names(world: World) -> None:
+    body = {
+        "frames": {"1": {"first_frame": "https://f.example/1.png", "last_frame": "https://f.example/2.png"}},
+        "scenes": {"1": {"description": "x", "duration": "5"}},
+        "script": "Once",
+        "input_image_url": "https://f.example/i.png",
+        "audio_recording_url": "https://f.example/a.mp3",
+    }
+    status, stored = await world.post("/projects", body)
+    assert status == 201
+    project = await world.project(stored["id"])
+    assert {name: project[name] for name in body} == body
+    assert (project["clips"], project["video_url"], project["jobs"]) == ({}, None, [])
+    listed = (await world.get("/projects"))["projects"]
+    assert [one["id"] for one in listed] == [stored["id"]]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1001", "x", ""])
+async def test_list_refuses_a_limit_that_can_not_be(world: World, limit: str) -> None:
+    async with world.session.get(f"{world.url}/projects?limit={limit}") as response:
+        assert response.status == 422
+        assert (await response.json())["code"] == "invalid_value"
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"frames": []}', b'{"frames": {}, "typo": 1}', b'{"frames": {"1": 5}}']
+)
+async def test_project_of_a_wrong_shape_is_refused(world: World, body: bytes) -> None:
+    assert (await refused(world, "/projects", body))[0] == 400
+
+
+@pytest.mark.parametrize("project_id", [NOBODY, "no-uuid", "a%00b", "..%2f", "'"])
+async def test_unknown_project_is_404(world: World, project_id: str) -> None:
+    async with world.session.get(f"{world.url}/projects/{project_id}") as response:
+        assert response.status == 404
+        assert (await response.json())["success"] is False
+
+
+async def test_unknown_path_and_method_get_the_same_form_of_answer(world: World) -> None:
+    async with world.session.get(f"{world.url}/nowhere") as response:
+        assert response.status == 404
+        assert (await response.json())["code"] == "not_found"
+    async with world.session.get(f"{world.url}/generate-clips") as response:
+        assert response.status == 405
+        assert (await response.json())["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("origin", ["https://app.example", "http://localhost:5173"])
+async def test_preflight_of_supabase_js_is_granted(world: World, origin: str) -> None:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,apikey,content-type,x-client-info",
+    }
+    async with world.session.options(f"{world.url}/functions/v1/generate-clips", headers=headers) as response:
+        assert response.status == 200
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        allowed = response.headers["Access-Control-Allow-Headers"].lower()
+        assert all(name in allowed for name in ("authorization", "apikey", "content-type", "x-client-info"))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "https://app.example.evil.example", "http://localhost.evil.example:80", "null"],
+)
+async def test_preflight_of_a_strange_origin_is_refused(world: World, origin: str) -> None:
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    async with world.session.options(f"{world.url}/generate-clips", headers=headers) as response:
+        assert response.status == 400
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_error_answers_can_be_read_by_the_browser_too(world: World) -> None:
+    headers = {"Origin": "https://app.example"}
+    async with world.session.post(f"{world.url}/generate-clips", json={}, headers=headers) as response:
+        assert response.status == 400
+        assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
+
+
+async def test_with_a_service_token_every_call_but_the_public_ones_needs_it(tmp_path: Path) -> None:
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    async with running_world(tmp_path, service_token=TOKEN) as world:
+        protected = [("POST", f"/{name}") for name in FUNCTIONS]
+        protected += [("POST", "/projects"), ("GET", "/projects"), ("GET", f"/projects/{NOBODY}")]
+        for method, path in protected:
+            for header in (
+                {},
+                {"Authorization": "Bearer wrong"},
+                {"Authorization": f"Basic {TOKEN}"},
+                {"apikey": TOKEN},
+            ):
+                async with world.session.request(method, world.url + path, headers=header) as response:
+                    assert response.status == 401, (method, path, header)
+                    assert response.headers["WWW-Authenticate"] == "Bearer"
+        async with world.session.get(f"{world.url}/projects", headers=bearer) as response:
+            assert response.status == 200
+        for path in ("/healthz", "/readyz", "/openapi.json"):
+            async with world.session.get(world.url + path) as response:
+                assert response.status == 200, path
+
+
+async def test_health_tells_states_and_nothing_else(world: World) -> None:
+    assert await world.get("/healthz") == {"status": "ok"}
+    assert await world.get("/readyz") == {"ready": True, "store": "reachable", "poller": "alive"}
+
+
+async def test_unreachable_store_is_told_by_readiness_and_answered_with_503(world: World) -> None:
+    project_id = await world.store(1)
+    world.break_database()
+    async with world.session.get(f"{world.url}/readyz") as response:
+        assert response.status == 503
+        answer = await response.json()
+        assert answer == {"ready": False, "store": "unreachable", "poller": "alive"}
+    status, answer = await world.post("/generate-clips", {"project_id": project_id})
+    assert (status, answer["code"]) == (503, "store_unavailable")
+    assert str(world.database.parent) not in answer["error"]
+
+
+async def test_description_is_valid_openapi_and_covers_every_call(world: World) -> None:
+    document = await world.get("/openapi.json")
+    OpenAPIV31SpecValidator(dict(document)).validate()
+    expected = {f"{prefix}/{name}" for name in FUNCTIONS for prefix in ("/functions/v1", "")}
+    expected |= {"/projects", "/projects/{project_id}", "/webhooks/runware", "/healthz", "/readyz"}
+    assert set(document["paths"]) == expected
+    generate = document["paths"]["/generate-clips"]["post"]
+    assert {"200", "400", "401", "404", "409", "413", "422", "502", "503"} == set(generate["responses"])
+    answer = document["components"]["schemas"]["GenerateAnswer"]["properties"]
+    assert {"success", "project_id", "total_clips", "completed", "pending", "failed", "all_complete"} <= set(
+        answer
+    )
