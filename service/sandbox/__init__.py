@@ -1,9 +1,5 @@
 """A local server that speaks Runware's API, makes real clips and goes wrong on request.
 
-It knows nothing of the service that it tests: its only contract is Runware's.
+It knows nothing of the service that it tests: its only contract is Runware's. Nothing is imported here, so
+that its options can be read without the libraries that make clips.
 """
-
-from service.sandbox.options import Faults, SandboxOptions
-from service.sandbox.server import Sandbox
-
-__all__ = ["Faults", "Sandbox", "SandboxOptions"]

@@ -113,13 +113,15 @@ class Desk:
         answer.data.append(ack)
         answer.accepted.append(Accepted(video_task, job_faults, job, ack))
 
-    def _look_up(self, task: Json, _: Faults, answer: Answer) -> None:
+    def _look_up(self, task: Json, faults: Faults, answer: Answer) -> None:
         task_uuid = task.get("taskUUID")
         if not is_uuid4(task_uuid):
             answer.refuse(
                 task, TaskError("invalidTaskUUID", "taskUUID must be the job's UUID v4", "taskUUID")
             )
-        elif (job := self._ledger.find(task_uuid)) is None:
+        elif (job := self._ledger.find(task_uuid)) is None or (
+            draw(self._seed, "hide", task_uuid) < faults.hide_rate
+        ):
             message = f"No task {task_uuid}; it was never accepted or is no longer kept"
             answer.refuse(task, TaskError(TASK_NOT_FOUND, message, "taskUUID"))
         else:

@@ -115,10 +115,11 @@ def _seconds(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RequestFaults:
-    """What strikes one HTTP request: a wait, then a bare status, or a reply that is lost."""
+    """What strikes one HTTP request: a wait, then a bare status, or the loss of it or of its reply."""
 
     delay_seconds: float = 0
     status: int | None = None
+    drop_submission: bool = False
     lose_reply: bool = False
 
 
@@ -162,7 +163,7 @@ class RequestChances:
         """
         if not faults.burst_rate:
             self._burst_left = 0
-        if not faults.burst_rate and not faults.lose_reply_rate:
+        if not (faults.burst_rate or faults.drop_submission_rate or faults.lose_reply_rate):
             return RequestFaults()
         key = self._key(body)
         if not self._burst_left and draw(self._seed, "burst", key) < faults.burst_rate:
@@ -170,7 +171,10 @@ class RequestChances:
         if self._burst_left:
             self._burst_left -= 1
             return RequestFaults(status=faults.burst_status)
-        return RequestFaults(lose_reply=draw(self._seed, "lose", key) < faults.lose_reply_rate)
+        return RequestFaults(
+            drop_submission=draw(self._seed, "drop", key) < faults.drop_submission_rate,
+            lose_reply=draw(self._seed, "lose", key) < faults.lose_reply_rate,
+        )
 
     def _key(self, body: bytes) -> str:
         digest = blake2b(body, digest_size=16).digest()

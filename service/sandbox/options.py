@@ -38,6 +38,16 @@ class Faults(BaseModel):
     lose_reply_rate: Rate = Field(
         default=0, description="Share of submissions that are accepted, then dropped without an answer."
     )
+    drop_submission_rate: Rate = Field(
+        default=0, description="Share of submissions whose connection breaks before anything is accepted."
+    )
+    answer_delay_seconds: Seconds = Field(
+        default=0, description="How long the answer to a submission is held back, its tasks accepted."
+    )
+    hide_rate: Rate = Field(
+        default=0,
+        description="Share of tasks that getResponse does not know while this is set, though they run.",
+    )
     burst_rate: Rate = Field(default=0, description="Share of requests that start a burst of HTTP errors.")
     burst_length: int = Field(default=3, ge=1, le=10_000, description="Requests refused by one burst.")
     burst_status: int = Field(

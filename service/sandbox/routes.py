@@ -75,22 +75,25 @@ class Routes:
             chance = self._chances.decide(self._faults, body)
             if (status := asked_for.status or chance.status) is not None:
                 return _bare_status(status)
-            answer = await self._answer(request, body)
+            tasks = _read_tasks(body)
+            if chance.drop_submission and _count_videos(tasks):
+                logger.info("submission dropped on request, nothing accepted")
+                return _break_off(request)
+            answer = await self._answer(request, tasks)
         except _RefusedRequestError as refusal:
             return refusal.response
+        if answer.accepted:
+            await asyncio.sleep(self._faults.answer_delay_seconds)
         if asked_for.lose_reply or (chance.lose_reply and answer.accepted):
             logger.info("reply lost on request, %d tasks accepted", len(answer.accepted))
-            if request.transport is not None:
-                request.transport.abort()
+            return _break_off(request)
         return _response(answer)
 
-    async def _answer(self, request: web.Request, body: bytes) -> Answer:
-        tasks = _read_tasks(body)
+    async def _answer(self, request: web.Request, tasks: list[object]) -> Answer:
         greeting = self._authenticate(request, tasks)
         if greeting is not None:
             tasks = tasks[1:]
-        videos = sum(isinstance(task, dict) and task.get("taskType") == "videoInference" for task in tasks)
-        if not self._ledger.has_room(videos):
+        if not self._ledger.has_room(_count_videos(tasks)):
             raise _RefusedRequestError(
                 429, _STATUS_CODES[429], "The queue is full; send the tasks again later"
             )
@@ -193,6 +196,17 @@ def _read_tasks(body: bytes) -> list[object]:
             400, "invalidRequest", "The body must be a JSON array of one or more tasks"
         )
     return tasks
+
+
+def _count_videos(tasks: list[object]) -> int:
+    return sum(isinstance(task, dict) and task.get("taskType") == "videoInference" for task in tasks)
+
+
+def _break_off(request: web.Request) -> web.Response:
+    """Close the connection; the response that aiohttp asks for goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _response(answer: Answer) -> web.Response:
