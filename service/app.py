@@ -65,7 +65,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         settler,
         clock,
         batch_size=settings.runware_batch_size,
-        concurrency=settings.runware_concurrency,
+        slots=asyncio.Semaphore(settings.runware_concurrency),
     )
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)

@@ -108,9 +108,14 @@ def choose(
 
 
 def scene_order(key: str) -> tuple[bool, int, str]:
-    """Sort key of scene keys: numbers by value (10 after 9), then other text by the alphabet."""
-    numeric = key.isascii() and key.isdigit()
-    return (not numeric, int(key) if numeric else 0, key)
+    """Sort key of scene keys: numbers by value (10 after 9), then other text by the alphabet.
+
+    Numbers are compared as digits, since a caller's key may be longer than Python converts.
+    """
+    if key.isascii() and key.isdigit():
+        digits = key.lstrip("0")
+        return (False, len(digits), digits)
+    return (True, 0, key)
 
 
 def prompt(scene: Mapping[str, object]) -> str:

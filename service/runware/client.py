@@ -27,6 +27,8 @@ from service.runware.tasks import Task, status_task, video_task
 _BACK_OFF_FOR = timedelta(seconds=25)
 # A question is asked again by the next tick anyway.
 _ASK_BACK_OFF_FOR = timedelta(seconds=5)
+# Far beyond the answer to the largest batch.
+_MAX_ANSWER_BYTES = 16 * 2**20
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 # Full jitter, so that clients who were refused together don't come back together.
 _JITTER = wait_random_exponential(multiplier=0.5, max=8)
@@ -143,7 +145,7 @@ class RunwareClient:
                 self._slots,
                 self._session.post(self._url, json=tasks, allow_redirects=False) as response,
             ):
-                return Reply(response.status, _json(await response.read()), _seconds(response.headers))
+                return Reply(response.status, _json(await _read(response)), _seconds(response.headers))
         except TimeoutError as error:
             raise _NoAnswer("Runware did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -197,6 +199,15 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked_for = error.reply.retry_after_s if isinstance(error, _Busy) else None
     return float(_JITTER(state)) if asked_for is None else asked_for
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise _NoAnswer(f"Runware's answer is longer than {_MAX_ANSWER_BYTES >> 20} MiB")
+    return bytes(body)
 
 
 def _json(body: bytes) -> object:

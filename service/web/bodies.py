@@ -12,13 +12,15 @@ Model = TypeVar("Model", bound=BaseModel)
 WEBHOOK_LIMIT_BYTES = 256 * 1024
 # Room for a project of some thousands of scenes.
 CALL_LIMIT_BYTES = 4 * 1024 * 1024
+# More digits than any real length has; Python refuses to convert some thousands of them.
+_MAX_LENGTH_DIGITS = 15
 
 
 async def read_bytes(request: Request, limit: int) -> bytes:
     """Read a body of `limit` bytes at most. Raises TooLarge, before reading what is announced as larger."""
-    announced = request.headers.get("content-length", "")
+    announced = request.headers.get("content-length", "0")
     too_large = TooLarge(f"The body is larger than {limit // 1024} KiB. Send less.")
-    if announced.isdecimal() and int(announced) > limit:
+    if len(announced) > _MAX_LENGTH_DIGITS or (announced.isdecimal() and int(announced) > limit):
         raise too_large
     body = bytearray()
     async for chunk in request.stream():

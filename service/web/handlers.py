@@ -1,5 +1,7 @@
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from service.clips.models import ProjectId, SceneKey, TaskUUID
@@ -30,6 +32,7 @@ from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 
 MAX_PROJECTS = 1000
+_LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_PROJECTS)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,11 @@ class Handlers:
 
     async def list_projects(self, request: Request) -> ProjectList:
         """List the newest projects."""
-        limit = request.query_params.get("limit", "100")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PROJECTS:
-            raise InvalidValue(f"limit must be a whole number from 1 to {MAX_PROJECTS}.")
-        newest = await self.projects.newest(int(limit))
+        try:
+            limit = _LIMIT.validate_python(request.query_params.get("limit", "100"))
+        except ValidationError:
+            raise InvalidValue(f"limit must be a whole number from 1 to {MAX_PROJECTS}.") from None
+        newest = await self.projects.newest(limit)
         return ProjectList(projects=[ProjectSummary.of(project) for project in newest])
 
     async def read_project(self, request: Request) -> ProjectDetail:

@@ -34,24 +34,16 @@ class Generated:
     problems: Mapping[SceneKey, str]
 
 
+@dataclass(frozen=True, slots=True)
 class Generator:
     """Turns a project's frames into submitted jobs, and never into two for the same purchase."""
 
-    def __init__(
-        self,
-        store: Store,
-        provider: Provider,
-        settler: Settler,
-        submitter: Submitter,
-        clock: Clock,
-        settings: GenerationSettings,
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._settler = settler
-        self._submitter = submitter
-        self._clock = clock
-        self._settings = settings
+    store: Store
+    provider: Provider
+    settler: Settler
+    submitter: Submitter
+    clock: Clock
+    settings: GenerationSettings
 
     async def generate(self, project_id: ProjectId) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
@@ -76,7 +68,7 @@ class Generator:
                 f"Project {project_id} has no scene {', '.join(unknown)}. Nothing was retried: "
                 "name scenes that it has."
             )
-        before = progress(await self._store.current_clips(project_id), planned.problems)
+        before = progress(await self.store.current_clips(project_id), planned.problems)
         failed = {
             s.scene for s in before.scenes if s.status == "failed" and (scenes is None or s.scene in scenes)
         }
@@ -90,22 +82,22 @@ class Generator:
         )
 
     async def _plan(self, project_id: ProjectId) -> Plan:
-        project = await self._store.project(project_id)
+        project = await self.store.project(project_id)
         if project is None:
             raise ProjectNotFound(project_id)
-        return plan(project, self._settings)
+        return plan(project, self.settings)
 
     async def _make(
         self, project_id: ProjectId, planned: Plan, every_problem: Mapping[SceneKey, str] | None = None
     ) -> Generated:
         attempts = await self._attempts(project_id, planned.requests)
-        now = self._clock()
+        now = self.clock()
         chosen = choose(project_id, planned.requests, attempts, _new_task_uuid, now)
         new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
-        recorded = await self._store.record(project_id, chosen, now)
-        await self._submitter.submit([clip for clip in recorded if clip.task_uuid in new])
+        recorded = await self.store.record(project_id, chosen, now)
+        await self.submitter.submit([clip for clip in recorded if clip.task_uuid in new])
         after = progress(
-            await self._store.current_clips(project_id),
+            await self.store.current_clips(project_id),
             planned.problems if every_problem is None else every_problem,
         )
         _raise_if_account_refused(after, new)
@@ -118,7 +110,7 @@ class Generator:
         Runware may have finished one since, and a video that is paid for beats a new attempt.
         """
         fingerprints = {fingerprint(project_id, request) for request in requests}
-        attempts = await self._store.attempts(project_id, fingerprints)
+        attempts = await self.store.attempts(project_id, fingerprints)
         paid_for = {clip.fingerprint for clip in attempts if not _failed(clip)}
         doubtful = [
             clip.task_uuid
@@ -127,11 +119,11 @@ class Generator:
         ]
         if not doubtful:
             return attempts
-        outcomes = await self._provider.ask(doubtful)
-        await self._settler.settle(
+        outcomes = await self.provider.ask(doubtful)
+        await self.settler.settle(
             [Event(task, outcome, SettledBy.CHECK) for task, outcome in outcomes.items()]
         )
-        return await self._store.attempts(project_id, fingerprints)
+        return await self.store.attempts(project_id, fingerprints)
 
 
 def _new_task_uuid() -> TaskUUID:

@@ -2,6 +2,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,38 +27,26 @@ _LEASE_SHARE_OF_INTERVAL = 0.9
 _STALLED_AFTER = timedelta(minutes=1)
 
 
+@dataclass(slots=True)
 class Poller:
     """The safety net: finds out by itself what no webhook told, and carries submissions to their end."""
 
-    def __init__(
-        self,
-        store: Store,
-        provider: Provider,
-        settler: Settler,
-        submitter: Submitter,
-        background: Background,
-        clock: Clock,
-        policy: Policy,
-        interval: timedelta,
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._settler = settler
-        self._submitter = submitter
-        self._background = background
-        self._clock = clock
-        self._policy = policy
-        self._interval = interval
-        self._owner = uuid.uuid4().hex
-        self._last_tick: datetime | None = None
-        self._ticking = asyncio.Lock()
+    store: Store
+    provider: Provider
+    settler: Settler
+    submitter: Submitter
+    background: Background
+    clock: Clock
+    policy: Policy
+    interval: timedelta
+    _owner: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
+    _last_tick: datetime | None = field(default=None, init=False)
+    _ticking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
     def alive(self) -> bool:
         """Whether ticks keep coming."""
-        return (
-            self._last_tick is not None and self._clock() - self._last_tick < self._interval + _STALLED_AFTER
-        )
+        return self._last_tick is not None and self.clock() - self._last_tick < self.interval + _STALLED_AFTER
 
     async def tick(self) -> None:
         """Ask for every unsettled clip that is free, and store what came of it."""
@@ -70,7 +59,7 @@ class Poller:
             except StoreUnavailable as error:
                 log.error("poll skipped: the store is unavailable", error=str(error))
             finally:
-                self._last_tick = self._clock()
+                self._last_tick = self.clock()
 
     async def finish_tick(self, timeout_s: float) -> None:
         """Wait until no tick is under way, `timeout_s` seconds at most."""
@@ -79,14 +68,14 @@ class Poller:
                 return
 
     async def _claim(self) -> Sequence[Clip]:
-        now = self._clock()
-        return await self._store.claim(
-            self._owner, now, now + self._interval * _LEASE_SHARE_OF_INTERVAL, _CLAIM_LIMIT
+        now = self.clock()
+        return await self.store.claim(
+            self._owner, now, now + self.interval * _LEASE_SHARE_OF_INTERVAL, _CLAIM_LIMIT
         )
 
     async def _look_at(self, clips: Sequence[Clip]) -> None:
-        outcomes = await self._provider.ask([clip.task_uuid for clip in clips])
-        now = self._clock()
+        outcomes = await self.provider.ask([clip.task_uuid for clip in clips])
+        now = self.clock()
         events: list[Event] = []
         send_again: list[Clip] = []
         unclear: list[str] = []
@@ -98,18 +87,16 @@ class Poller:
                 log.error(
                     "video URL refused", job=clip.task_uuid, host=outcome.host, remedy="add it to VIDEO_HOSTS"
                 )
-            if isinstance(outcome, Unknown) and may_send_again(clip, now, self._policy):
+            if isinstance(outcome, Unknown) and may_send_again(clip, now, self.policy):
                 send_again.append(clip)
                 continue
-            events.append(
-                Event(clip.task_uuid, at_deadline(clip, outcome, now, self._policy), SettledBy.POLL)
-            )
+            events.append(Event(clip.task_uuid, at_deadline(clip, outcome, now, self.policy), SettledBy.POLL))
         if unclear:
             log.warning("poll without an answer for some clips", clips=len(unclear), reason=unclear[0])
-        await self._settler.settle(events)
+        await self.settler.settle(events)
         if send_again:
             log.warning(
                 "tasks unknown to Runware are sent again", jobs=[clip.task_uuid for clip in send_again]
             )
             # Beside the tick: a submission's back-off must not keep the other clips waiting.
-            self._background.start(self._submitter.submit(send_again), "send again")
+            self.background.start(self.submitter.submit(send_again), "send again")

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from service.clips.models import Project, ProjectId
 from service.clips.planning import frame_problems
@@ -7,24 +8,24 @@ from service.errors import ProjectNotFound
 from service.workflow.ports import Clock, ProjectDraft, Store
 
 
+@dataclass(frozen=True, slots=True)
 class Projects:
     """Stores projects and tells of them, from the database alone."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    store: Store
+    clock: Clock
 
     async def create(self, draft: ProjectDraft) -> ProjectId:
         """Store a new project. Raises StoreUnavailable."""
-        return await self._store.create_project(draft, self._clock())
+        return await self.store.create_project(draft, self.clock())
 
     async def newest(self, limit: int) -> Sequence[Project]:
         """Read the newest projects, without scenes and frames. Raises StoreUnavailable."""
-        return await self._store.projects(limit)
+        return await self.store.projects(limit)
 
     async def detail(self, project_id: ProjectId) -> tuple[Project, Progress]:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
-        project = await self._store.project(project_id)
+        project = await self.store.project(project_id)
         if project is None:
             raise ProjectNotFound(project_id)
-        return project, progress(await self._store.current_clips(project_id), frame_problems(project))
+        return project, progress(await self.store.current_clips(project_id), frame_problems(project))

@@ -18,11 +18,11 @@ class Receipt:
     changed: bool
 
 
+@dataclass(frozen=True, slots=True)
 class Receiver:
     """Takes what Runware pushes, after the caller has been recognised."""
 
-    def __init__(self, settler: Settler) -> None:
-        self._settler = settler
+    settler: Settler
 
     async def receive(self, task_uuid: TaskUUID, outcomes: Sequence[Outcome]) -> Receipt:
         """Store a webhook's outcomes for its job; returns after the commit.
@@ -30,7 +30,7 @@ class Receiver:
         Raises ClipNotFound; VideoURLRefused, if there is a video at a place that is not allowed;
         StoreUnavailable, so that Runware repeats the webhook.
         """
-        effects = await self._settler.settle(
+        effects = await self.settler.settle(
             [Event(task_uuid, outcome, SettledBy.WEBHOOK) for outcome in outcomes]
         )
         if Effect.NO_SUCH_CLIP in effects:

@@ -58,6 +58,7 @@ class Settler:
         self._store = store
         self._policy = policy
         self._clock = clock
+        self._stopped = False
         self._waiting: asyncio.Queue[_Bundle | None] = asyncio.Queue(maxsize=10_000)
 
     async def settle(self, events: Sequence[Event]) -> Sequence[Effect]:
@@ -67,6 +68,8 @@ class Settler:
         """
         if not events:
             return []
+        if self._stopped:
+            raise StoreUnavailable("The service is stopping. Bring the results again when it is back.")
         bundle = _Bundle(events)
         await self._waiting.put(bundle)
         return await bundle.effects
@@ -86,6 +89,7 @@ class Settler:
 
     async def stop(self) -> None:
         """Let `run` end after all that was brought before."""
+        self._stopped = True
         await self._waiting.put(None)
 
     async def _settle_batch(self, batch: Sequence[_Bundle]) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from service.clips.lifecycle import sent
 from service.clips.models import Clip, SettledBy
@@ -7,48 +8,43 @@ from service.workflow.ports import Clock, Provider, Store
 from service.workflow.settlement import Event, Settler
 
 
+@dataclass(frozen=True, slots=True)
 class Submitter:
     """Sends clips' tasks to the provider, the ledger's entry always ahead of the money.
 
-    `concurrency` batches of `batch_size` tasks at a time, over all calls together.
+    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        provider: Provider,
-        settler: Settler,
-        clock: Clock,
-        *,
-        batch_size: int,
-        concurrency: int,
-    ) -> None:
-        self._store = store
-        self._provider = provider
-        self._settler = settler
-        self._clock = clock
-        self._batch_size = batch_size
-        self._slots = asyncio.Semaphore(concurrency)
+    store: Store
+    provider: Provider
+    settler: Settler
+    clock: Clock
+    batch_size: int
+    slots: asyncio.Semaphore
 
     async def submit(self, clips: Sequence[Clip]) -> None:
         """Send every clip's task and store what came of it; returns when all answers are in.
 
-        A clip whose end is unclear stays `submitting`, for the poller to ask about.
+        A clip whose end is unclear stays `submitting`, for the poller to ask about. Raises StoreUnavailable,
+        after all batches have ended.
         """
-        async with asyncio.TaskGroup() as group:
-            for start in range(0, len(clips), self._batch_size):
-                group.create_task(self._submit_batch(clips[start : start + self._batch_size]))
+        batches = [clips[start : start + self.batch_size] for start in range(0, len(clips), self.batch_size)]
+        # Not a TaskGroup: one batch's failure must not break off the requests of the others.
+        ends = await asyncio.gather(*map(self._submit_batch, batches), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
 
     async def _submit_batch(self, clips: Sequence[Clip]) -> None:
-        async with self._slots:
-            now = self._clock()
+        async with self.slots:
+            now = self.clock()
             # The conditional write decides who sends: a batch that waited so long for its slot that the
             # poller took over one of its clips leaves that clip out.
-            won = await self._store.save([sent(clip, now) for clip in clips], now)
+            won = await self.store.save([sent(clip, now) for clip in clips], now)
             batch = [clip for clip in clips if clip.task_uuid in won]
             if not batch:
                 return
-            outcomes = await self._provider.submit(batch)
-        await self._settler.settle(
+            outcomes = await self.provider.submit(batch)
+        await self.settler.settle(
             [Event(task_uuid, outcome, SettledBy.SUBMISSION) for task_uuid, outcome in outcomes.items()]
         )

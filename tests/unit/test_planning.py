@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clips.models import ClipStatus, FailureKind, TaskUUID
-from service.clips.planning import DEFAULT_PROMPT, choose, duration_s, plan, prompt
+from service.clips.planning import DEFAULT_PROMPT, choose, duration_s, plan, prompt, scene_order
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
 
 
@@ -54,6 +54,11 @@ def test_incomplete_scene_says_what_is_missing_while_the_others_go_on(pair: Any,
 def test_scene_without_any_frames_is_a_problem_and_not_forgotten() -> None:
     planned = plan(project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS)
     assert planned.problems == {"2": "first_frame and last_frame missing"}
+
+
+def test_scene_keys_sort_by_value_however_long_and_text_comes_last() -> None:
+    keys = ["b", "9" * 5000, "10", "a", "9", "٣", "007", "", "1"]
+    assert sorted(keys, key=scene_order) == ["1", "007", "9", "10", "9" * 5000, "", "a", "b", "٣"]
 
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "text", 7])
