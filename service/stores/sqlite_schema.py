@@ -47,7 +47,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             CHECK ((status = 'failed') = (failure_kind IS NOT NULL))
         )
         """,
-        "CREATE INDEX clips_by_project ON clips (project_id, scene) WHERE NOT superseded",
+        "CREATE INDEX clips_by_project ON clips (project_id, scene)",
         "CREATE INDEX clips_unsettled ON clips (submitted_at) WHERE status IN ('submitting', 'pending')",
         """
         CREATE VIEW current_clips AS

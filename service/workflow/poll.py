@@ -52,10 +52,13 @@ class Poller:
         """Ask for every unsettled clip that is free, and store what came of it."""
         async with self._ticking:
             try:
-                clips = await self._claim()
+                # One start for the whole tick: its own leases end after that, so that however long the tick
+                # takes it claims no clip twice.
+                started = self.clock()
+                clips = await self._claim(started)
                 while clips:
                     await self._look_at(clips)
-                    clips = await self._claim() if len(clips) == _CLAIM_LIMIT else []
+                    clips = await self._claim(started) if len(clips) == _CLAIM_LIMIT else []
             except StoreUnavailable as error:
                 log.error("poll skipped: the store is unavailable", error=str(error))
             finally:
@@ -67,11 +70,9 @@ class Poller:
             async with asyncio.timeout(timeout_s), self._ticking:
                 return
 
-    async def _claim(self) -> Sequence[Clip]:
-        now = self.clock()
-        return await self.store.claim(
-            self._owner, now, now + self.interval * _LEASE_SHARE_OF_INTERVAL, _CLAIM_LIMIT
-        )
+    async def _claim(self, started: datetime) -> Sequence[Clip]:
+        leased_until = started + self.interval * _LEASE_SHARE_OF_INTERVAL
+        return await self.store.claim(self._owner, started, leased_until, _CLAIM_LIMIT)
 
     async def _look_at(self, clips: Sequence[Clip]) -> None:
         outcomes = await self.provider.ask([clip.task_uuid for clip in clips])

@@ -1,0 +1,231 @@
+"""Settlement, submission and polling against a real store, one part at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.clips.lifecycle import Policy
+from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy, TaskUUID
+from service.clips.outcomes import Acknowledged, Failed, Outcome, Succeeded, Unclear, Unknown
+from service.errors import StoreUnavailable
+from service.workflow.background import Background
+from service.workflow.poll import Poller
+from service.workflow.ports import ProjectDraft
+from service.workflow.settlement import Effect, Event, Settler
+from service.workflow.submission import Submitter
+from tests.builders import VIDEO_URL, MovableClock, clip
+from tests.doubles import ScriptedProvider, WatchedStore
+
+SUCCESS = Succeeded(VIDEO_URL, 0.8)
+FAILURE = Failed(Failure(FailureKind.PROVIDER, "inferenceError", "Broken."))
+UNKNOWN = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    store: WatchedStore
+    provider: ScriptedProvider
+    clock: MovableClock
+    settler: Settler
+    submitter: Submitter
+    background: Background
+    poller: Poller
+    project_id: ProjectId
+
+    async def record(self, count: int, **fields: Any) -> list[Clip]:
+        now = self.clock()
+        clips = [clip(str(n), project_id=self.project_id, submitted_at=now, **fields) for n in range(count)]
+        return list(await self.store.record(self.project_id, clips, now))
+
+    async def stored(self, one: Clip) -> Clip:
+        (found,) = await self.store.clips([one.task_uuid])
+        return found
+
+
+@asynccontextmanager
+async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10)) -> AsyncIterator[Parts]:
+    clock, policy, provider = MovableClock(), Policy(), ScriptedProvider()
+    async with WatchedStore(path / "clips.db") as store:
+        settler = Settler(store, policy, clock)
+        submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
+        background = Background()
+        poller = Poller(store, provider, settler, submitter, background, clock, policy, interval)
+        project_id = await store.create_project(ProjectDraft(frames={}, scenes={}), clock())
+        writer = asyncio.create_task(settler.run())
+        yield Parts(store, provider, clock, settler, submitter, background, poller, project_id)
+        await background.drain(1)
+        await settler.stop()
+        await writer
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    async with running_parts(tmp_path) as running:
+        yield running
+
+
+def event(one: Clip, outcome: Outcome = SUCCESS, by: SettledBy = SettledBy.WEBHOOK) -> Event:
+    return Event(one.task_uuid, outcome, by)
+
+
+async def test_a_thousand_results_at_once_cost_a_few_writes(parts: Parts) -> None:
+    clips = await parts.record(1000)
+    effects = await asyncio.gather(*(parts.settler.settle([event(one)]) for one in clips))
+    assert {effect for (effect,) in effects} == {Effect.SETTLED}
+    assert parts.store.writes <= 5
+
+
+async def test_nothing_is_written_when_nothing_changed(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    await parts.settler.settle([event(one)])
+    writes = parts.store.writes
+    assert await parts.settler.settle([event(one), event(one, FAILURE)]) == [Effect.UNCHANGED] * 2
+    assert await parts.settler.settle([]) == []
+    assert parts.store.writes == writes
+
+
+async def test_of_many_paths_at_once_exactly_one_settles_a_clip(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    outcomes: list[Outcome] = [SUCCESS, FAILURE] * 20
+    effects = await asyncio.gather(*(parts.settler.settle([event(one, outcome)]) for outcome in outcomes))
+    assert [effect for (effect,) in effects].count(Effect.SETTLED) == 1
+
+
+async def test_two_settlers_on_one_store_do_not_overwrite_each_other(parts: Parts) -> None:
+    other = Settler(parts.store, Policy(), parts.clock)
+    writer = asyncio.create_task(other.run())
+    clips = await parts.record(50)
+    one_by_one = [[event(one, SUCCESS)] for one in clips]
+    contrary = [[event(one, FAILURE)] for one in clips]
+    effects = await asyncio.gather(
+        *(parts.settler.settle(events) for events in one_by_one),
+        *(other.settle(events) for events in contrary),
+    )
+    assert [effect for (effect,) in effects].count(Effect.SETTLED) == 50
+    await other.stop()
+    await writer
+
+
+async def test_result_for_no_clip_is_told_and_the_others_are_stored(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    nobody = Event(TaskUUID("nobody"), SUCCESS, SettledBy.WEBHOOK)
+    assert await parts.settler.settle([nobody, event(one)]) == [Effect.NO_SUCH_CLIP, Effect.SETTLED]
+
+
+async def test_failed_write_reaches_every_caller_and_the_writer_goes_on(parts: Parts) -> None:
+    one, two = await parts.record(2)
+    parts.store.failing = True
+    ends = await asyncio.gather(
+        parts.settler.settle([event(one)]), parts.settler.settle([event(two)]), return_exceptions=True
+    )
+    assert [type(end) for end in ends] == [StoreUnavailable, StoreUnavailable]
+    parts.store.failing = False
+    assert await parts.settler.settle([event(one)]) == [Effect.SETTLED]
+
+
+async def test_caller_who_went_away_does_not_hold_up_the_others(parts: Parts) -> None:
+    one, two = await parts.record(2)
+    parts.store.gate = asyncio.Event()
+    gone = asyncio.create_task(parts.settler.settle([event(one)]))
+    waiting = asyncio.create_task(parts.settler.settle([event(two)]))
+    await asyncio.sleep(0.05)
+    gone.cancel()
+    parts.store.gate.set()
+    assert await waiting == [Effect.SETTLED]
+    assert (await parts.stored(one)).status is ClipStatus.SUCCEEDED
+
+
+async def test_after_stop_nobody_waits_for_ever(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    settler = Settler(parts.store, Policy(), parts.clock)
+    await settler.stop()
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        await settler.settle([event(one)])
+
+
+async def test_ledger_counts_a_send_before_the_request_carries_it(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    parts.provider.outcome = Unclear("no answer")
+    await parts.submitter.submit([one])
+    stored = await parts.stored(one)
+    assert (stored.status, stored.sends, parts.provider.submitted) == (
+        ClipStatus.SUBMITTING,
+        1,
+        [one.task_uuid],
+    )
+
+
+async def test_nothing_is_sent_that_could_not_be_put_into_the_ledger(parts: Parts) -> None:
+    clips = await parts.record(60)
+    parts.store.failing = True
+    with pytest.raises(StoreUnavailable):
+        await parts.submitter.submit(clips)
+    assert parts.provider.submitted == []
+
+
+async def test_of_two_who_would_send_the_same_clip_one_does(parts: Parts) -> None:
+    clips = await parts.record(30)
+    await asyncio.gather(*(parts.submitter.submit(clips) for _ in range(3)))
+    assert sorted(parts.provider.submitted) == sorted(one.task_uuid for one in clips)
+
+
+async def test_clip_that_a_webhook_settled_first_is_not_sent(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    await parts.settler.settle([event(one)])
+    await parts.submitter.submit([one])
+    assert parts.provider.submitted == []
+
+
+async def test_tick_asks_before_it_sends_again_and_counts_to_three(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    parts.provider.outcome = UNKNOWN
+    for sends in (1, 2, 3):
+        parts.clock.advance(seconds=61)
+        await parts.poller.tick()
+        await parts.background.drain(5)
+        assert len(parts.provider.asked) >= len(parts.provider.submitted) == sends
+    parts.clock.advance(seconds=61)
+    await parts.poller.tick()
+    stored = await parts.stored(one)
+    assert (stored.status, len(parts.provider.submitted)) == (ClipStatus.FAILED, 3)
+
+
+async def test_tick_claims_no_clip_twice_however_long_it_takes(tmp_path: Path) -> None:
+    """With more clips than one claim takes and a lease that ends before the first claim is dealt with."""
+    async with running_parts(tmp_path, timedelta(microseconds=1)) as parts:
+        await parts.record(1500, status=ClipStatus.PENDING)
+        await parts.poller.tick()
+        assert len(parts.provider.asked) == len(set(parts.provider.asked)) == 1500
+
+
+async def test_tick_without_a_store_is_skipped_and_the_next_one_works(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    parts.provider.outcome = SUCCESS
+    parts.store.failing = True
+    await parts.poller.tick()
+    assert parts.poller.alive
+    parts.store.failing = False
+    parts.clock.advance(seconds=10)
+    await parts.poller.tick()
+    assert (await parts.stored(one)).status is ClipStatus.SUCCEEDED
+
+
+async def test_poller_that_has_not_ticked_for_a_minute_is_not_alive(parts: Parts) -> None:
+    lives = [parts.poller.alive]
+    await parts.poller.tick()
+    lives.append(parts.poller.alive)
+    parts.clock.advance(seconds=71)
+    lives.append(parts.poller.alive)
+    assert lives == [False, True, False]
+
+
+async def test_acknowledged_clip_is_pending_whoever_asked(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    assert await parts.settler.settle([event(one, Acknowledged(), SettledBy.CHECK)]) == [Effect.MOVED]
+    assert (await parts.stored(one)).status is ClipStatus.PENDING

@@ -1,0 +1,46 @@
+"""Stand-ins for the world, for tests of one part alone."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from service.clips.models import Clip, TaskUUID
+from service.clips.outcomes import Acknowledged, Outcome
+from service.errors import StoreUnavailable
+from service.stores.sqlite import SQLiteStore
+
+
+class ScriptedProvider:
+    """Answers every question and submission with one outcome, and keeps what it was asked."""
+
+    def __init__(self, outcome: Outcome | None = None) -> None:
+        self.outcome = outcome or Acknowledged()
+        self.submitted: list[TaskUUID] = []
+        self.asked: list[TaskUUID] = []
+
+    async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
+        return self._answer(self.submitted, (clip.task_uuid for clip in clips))
+
+    async def ask(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+        return self._answer(self.asked, task_uuids)
+
+    def _answer(self, kept: list[TaskUUID], task_uuids: Iterable[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+        answered = list(task_uuids)
+        kept += answered
+        return dict.fromkeys(answered, self.outcome)
+
+
+class WatchedStore(SQLiteStore):
+    """Counts its writes, and fails or waits when told to."""
+
+    failing = False
+    writes = 0
+    gate: asyncio.Event | None = None
+
+    async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failing:
+            raise StoreUnavailable("The database is gone.")
+        self.writes += 1
+        return await super().save(changed, now)
