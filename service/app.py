@@ -134,7 +134,9 @@ def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
     log.info(
         "started",
         model=settings.runware_model,
-        database=str(settings.database_path),
+        host=settings.host,
+        port=settings.port,
+        database=str(settings.database_path.absolute()),
         poll_interval_s=settings.poll_interval_seconds,
         webhooks=callbacks.enabled,
     )

@@ -1,16 +1,17 @@
 import asyncio
 import contextlib
 import importlib.util
-import logging
+import socket
 import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 
-from service.app import build_app
+from service.errors import StoreUnavailable
 from service.logs import configure_logs
 from service.options import with_options
 from service.sandbox.options import SandboxOptions
@@ -20,71 +21,110 @@ from service.settings import Settings, SettingsRefused, load_settings
 # then goes on after the next start.
 _GRACEFUL_SHUTDOWN_S = 30
 
+_Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")]
+
+# Plain help: the boxed one cuts long option names off.
 main = typer.Typer(
     help="Turns pairs of frames into video clips with Veo 3.1 on Runware.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("clip-service"))
+        raise typer.Exit
+
+
+@main.callback()
+def clips(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Turns pairs of frames into video clips with Veo 3.1 on Runware."""
 
 
 @main.command()
 @with_options(Settings)
 def serve(**options: Any) -> None:
-    """Run the service. Options win over the environment, and that over .env; secrets have no option."""
+    """Run the service.
+
+    Options win over the environment, and that over .env, by the same names in capitals. Secrets have no
+    option. deploy/.env.example says more about each.
+    """
+    import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
+
+    from service.app import build_app  # noqa: PLC0415 - as above
+    from service.stores.sqlite import SQLiteStore  # noqa: PLC0415 - as above
+
+    async def open_database() -> None:
+        async with SQLiteStore(settings.database_path):
+            pass
+
     try:
         settings = load_settings(options)
+        asyncio.run(open_database())
     except SettingsRefused as refused:
         _refuse(str(refused))
-    configure_logs(settings.log_format, settings.secrets)
-    uvicorn.run(
-        build_app(settings),
-        host=settings.host,
-        port=settings.port,
-        # uvicorn's own access log would show the tokens in callback URLs.
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
-    )
+    except StoreUnavailable as unavailable:
+        _refuse(f"DATABASE_PATH is wrong: {settings.database_path} can't be used: {unavailable.__cause__}.")
+    with _listening(settings.host, settings.port) as listening:
+        configure_logs(settings.log_format, settings.secrets)
+        config = uvicorn.Config(
+            build_app(settings),
+            # uvicorn's own access log would show the tokens in callback URLs.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 @main.command()
 @with_options(SandboxOptions)
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8001,
+    port: _Port = 8001,
     files: Annotated[
         Path | None,
-        typer.Option(help="Folder for the clips; else a scratch folder that goes with the sandbox."),
+        typer.Option(
+            file_okay=False, help="Folder for the clips; else a scratch folder that goes with the sandbox."
+        ),
     ] = None,
     **options: Any,
 ) -> None:
     """Run a server that speaks Runware's API, makes real clips, bills nothing and fails on request."""
     _require_demo_extra()
     from service.sandbox.server import Sandbox  # noqa: PLC0415 - its libraries come with the extra only
+    from service.serving import run_until_signal  # noqa: PLC0415 - as above
 
     try:
         chosen = SandboxOptions(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as invalid:
-        _refuse(
-            "\n".join(
-                f"--{'-'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in invalid.errors()
-            )
-        )
-    configure_logs("auto", [chosen.api_key])
+        _refuse("\n".join(_option_sentence(error) for error in invalid.errors()))
+    configure_logs("auto", [])
 
     async def run() -> None:
         with contextlib.ExitStack() as stack:
             folder = files or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
             async with Sandbox(chosen, files=folder).serving(host=host, port=port) as url:
-                logging.getLogger(__name__).info(
-                    "sandbox of Runware's API at %s/v1, ledger at %s/ledger", url, url
+                typer.echo(
+                    f"The sandbox's ledger is at {url}/ledger. Have the service use it by these settings:"
                 )
+                typer.echo(f"  RUNWARE_API_URL={url}/v1")
+                typer.echo(f"  RUNWARE_API_KEY={chosen.api_key or 'any'}")
+                typer.echo(f"  VIDEO_HOSTS={host}")
                 await asyncio.Event().wait()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run())
+    try:
+        run_until_signal(run())
+    except OSError as error:
+        _refuse(f"The sandbox can't listen on {host}, port {port}, or write its files: {error}.")
 
 
 @main.command()
@@ -100,6 +140,27 @@ def demo(
     from service.demo import run_demo  # noqa: PLC0415 - its libraries come with the extra only
 
     raise typer.Exit(run_demo(once=once))
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    from service.serving import listen  # noqa: PLC0415 - with uvicorn, as above
+
+    try:
+        listening, _ = listen(host, port)
+    except OSError as error:
+        _refuse(
+            f"The service can't listen on {host}, port {port}: {error.strerror}. "
+            "Stop what listens there, or set another HOST or PORT."
+        )
+    with listening:
+        yield listening
+
+
+def _option_sentence(error: Any) -> str:
+    option = " ".join(f"--{str(part).replace('_', '-')}" for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{option}: {message}" if option else message
 
 
 def _require_demo_extra() -> None:

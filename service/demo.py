@@ -4,11 +4,11 @@ import asyncio
 import io
 import math
 import secrets
-import signal
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from service.app import build_app
 from service.logs import configure_logs
 from service.sandbox.options import SandboxOptions
 from service.sandbox.server import Sandbox
-from service.serving import listen, serving
+from service.serving import listen, run_until_signal, serving
 from service.settings import IsolatedSettings
 
 _LOOK_INTERVAL_S = 0.25
@@ -31,6 +31,8 @@ _GIVE_UP_AFTER_S = 120
 # The bar shows the time passed against the sandbox's usual time, and never reaches its end by itself.
 _USUAL_SECONDS = 8
 _DURATION_TOLERANCE_S = 0.25
+# What a shell gives for a program that Ctrl-C ended.
+_EXIT_STOPPED = 130
 
 _SCENES: dict[str, dict[str, Any]] = {
     "1": {"scene_id": 1, "description": "The sun rises over a quiet bay.", "duration": 4},
@@ -54,11 +56,20 @@ class _Running:
 
 
 def run_demo(*, once: bool) -> int:
-    """Run the demo; gives the exit code: 0 if every clip is a playable MP4, else 1."""
-    try:
-        return asyncio.run(_demo(once=once))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 0
+    """Run the demo; gives the exit code: 0 if every clip is a playable MP4, 1 if not, 130 if stopped."""
+    console = Console(highlight=False, soft_wrap=True)
+    scratch = Path(tempfile.mkdtemp(prefix="clips-demo-"))
+    code = run_until_signal(_demo(scratch, console, once=once))
+    if code == 1 and once:
+        console.print(f"The logs and clips are kept in {scratch}")
+        return code
+    shutil.rmtree(scratch)
+    if code is None:
+        console.print("\nStopped before all clips had ended. The temporary files are removed.")
+        return _EXIT_STOPPED
+    if not once:
+        console.print("\nStopped. The temporary files are removed.")
+    return code
 
 
 def playable(video: bytes, duration_s: int) -> bool:
@@ -78,29 +89,22 @@ def playable(video: bytes, duration_s: int) -> bool:
         return False
 
 
-async def _demo(*, once: bool) -> int:
-    console = Console()
-    if (this_task := asyncio.current_task()) is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this_task.cancel)
-    with tempfile.TemporaryDirectory(prefix="clips-demo-") as scratch:
-        async with _running(Path(scratch)) as running, aiohttp.ClientSession() as session:
-            console.print(
-                f"Service at {running.service_url}, sandbox of Runware's API at {running.sandbox_url}/v1"
-            )
-            project_id = await _store_project(session, running)
-            console.print(
-                f"Project {project_id} stored: {len(_SCENES)} scenes, 9:16. Generating its clips…\n"
-            )
-            await _call(
-                session, f"{running.service_url}/functions/v1/generate-clips", {"project_id": project_id}
-            )
-            jobs = await _watch(session, f"{running.service_url}/projects/{project_id}", console)
-            good = await _report(session, jobs, console)
+async def _demo(scratch: Path, console: Console, *, once: bool) -> int:
+    async with _running(scratch) as running, aiohttp.ClientSession() as session:
+        console.print(f"Service  {running.service_url}")
+        console.print(f"Sandbox  {running.sandbox_url}/v1  (stands in for Runware's API)")
+        project_id = await _store_project(session, running)
+        console.print(f"Project  {project_id}  ({len(_SCENES)} scenes, 9:16)\n")
+        await _call(session, f"{running.service_url}/functions/v1/generate-clips", {"project_id": project_id})
+        jobs = await _watch(session, f"{running.service_url}/projects/{project_id}", console)
+        good = await _report(session, jobs, console)
+        code = 0 if good else 1
+        if not once:
             _tell_where_to_look(running, project_id, console)
-            if not once:
-                console.print("\nServing until Ctrl-C.")
+            # Being stopped is the way this ends; the verdict is there.
+            with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-            return 0 if good else 1
+        return code
 
 
 @asynccontextmanager
@@ -190,7 +194,7 @@ async def _report(session: aiohttp.ClientSession, jobs: Sequence[dict[str, Any]]
         good = await asyncio.to_thread(playable, video, job["duration_s"])
         verdict = f"a playable MP4 of {job['duration_s']} s" if good else "NOT a playable MP4"
         console.print(f"Scene {job['scene']}: {verdict}, {len(video) // 1024} KiB, ${job['cost_usd']:.2f}")
-        console.print(f"  {job['video_url']}", soft_wrap=True)
+        console.print(f"  {job['video_url']}")
         verdicts.append(good)
     return all(verdicts) and len(verdicts) == len(_SCENES)
 
@@ -203,4 +207,5 @@ def _tell_where_to_look(running: _Running, project_id: str, console: Console) ->
         ("what the sandbox took and billed", f"{running.sandbox_url}/ledger"),
         ("the service's log", str(running.log_file)),
     ):
-        console.print(f"  {what}: {where}", soft_wrap=True)
+        console.print(f"  {what}: {where}")
+    console.print("\nServing until Ctrl-C.")

@@ -45,6 +45,11 @@ class Redactor:
         return self.text(str(value))
 
 
+def _console_renderer() -> structlog.dev.ConsoleRenderer:
+    # The pretty tracebacks show local variables, and so secrets.
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
 def configure_logs(
     log_format: Literal["auto", "console", "json"], secrets: Iterable[str], stream: TextIO | None = None
 ) -> None:
@@ -69,15 +74,16 @@ def configure_logs(
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 Redactor(secrets),
-                structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+                _console_renderer() if console else structlog.processors.JSONRenderer(),
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    # A line a tick says nothing; what a tick found is logged by the poller.
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # Neither a line for each tick nor uvicorn's greetings say more than the service's own lines.
+    for library in ("apscheduler", "uvicorn.error"):
+        logging.getLogger(library).setLevel(logging.WARNING)

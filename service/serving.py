@@ -1,18 +1,31 @@
+"""Serving inside a program: on a socket of its own, until a signal says stop."""
+
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
 
+T = TypeVar("T")
+
 _START_LOOK_INTERVAL_S = 0.01
+# A closed terminal ends a program as Ctrl-C does.
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def listen() -> tuple[socket.socket, str]:
-    """Listen on a free port of loopback; gives the socket and the URL that it will serve."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+def listen(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
+    """Listen on a port, 0 being a free one; gives the socket and the URL that it will serve.
+
+    Raises OSError, if the address can't be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
+    shown = f"[{host}]" if family is socket.AF_INET6 else host
+    return listening, f"http://{shown}:{listening.getsockname()[1]}"
 
 
 @asynccontextmanager
@@ -32,6 +45,33 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
     finally:
         server.should_exit = True
         await task
+
+
+def run_until_signal(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run `work` to its end, or until the first signal to stop; None if it was stopped.
+
+    What it has opened is closed before this returns, however often the signal is repeated.
+    """
+
+    async def run() -> T | None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        stopped = False
+
+        def stop() -> None:
+            nonlocal stopped
+            if not stopped:
+                stopped = True
+                task.cancel()
+
+        for stop_signal in _STOP_SIGNALS:
+            loop.add_signal_handler(stop_signal, stop)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+
+    return asyncio.run(run())
 
 
 class _Server(uvicorn.Server):

@@ -68,7 +68,8 @@ def _origin(origin: str) -> str:
 
 
 def _host_pattern(pattern: str) -> str:
-    if not re.fullmatch(r"[\w.*:-]+", pattern) or not pattern.strip("*."):
+    name = re.fullmatch(r"[\w.*-]+", pattern) and pattern.strip("*.")
+    if not name and not re.fullmatch(r"[0-9a-fA-F]*:[0-9a-fA-F:.]+", pattern):
         raise ValueError("write host names such as *.runware.ai, without scheme, port or path")
     return pattern
 

@@ -78,8 +78,8 @@ def at_deadline(clip: Clip, outcome: Outcome, now: datetime, policy: Policy) -> 
     minutes = f"{policy.clip_timeout.total_seconds() / 60:g} minutes"
     if isinstance(outcome, VideoRefused):
         message = (
-            f"The video lies at {outcome.host}, which VIDEO_HOSTS does not allow, and {minutes} are over. "
-            "Add the host to VIDEO_HOSTS and retry the clip: it is asked for again before anything is paid."
+            f"There is a video, but {outcome.reason}, and {minutes} are over. "
+            "Mend VIDEO_HOSTS and retry the clip: it is asked for again before anything is paid."
         )
         return Expired(Failure(FailureKind.TIMEOUT, "videoHostRefused", message))
     message = f"No result within {minutes}. Retry the clip: it is asked for again before anything is paid."

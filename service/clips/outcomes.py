@@ -42,9 +42,9 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class VideoRefused:
-    """There is a video, at a URL that this installation does not hand on. `host` is where it lies."""
+    """There is a video, at a URL that may not be handed on; `reason` says why, without its secret parts."""
 
-    host: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

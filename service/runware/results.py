@@ -27,7 +27,7 @@ _MAX_URL = 8192
 _MAX_COST_USD = 1e6
 
 URLCheck = Callable[[str], str | None]
-"""Gives the host that a video URL lies at if it is not allowed, else None."""
+"""Gives the reason why a video URL is not allowed, without its secret parts; None if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,21 @@ class Result:
 def video_url_check(allowed_hosts: Sequence[str]) -> URLCheck:
     """Make the check for VIDEO_HOSTS: patterns such as `*.runware.ai`; https, or http to loopback."""
 
-    def refused_host(url: str) -> str | None:
-        if not url.isprintable() or " " in url or len(url) > _MAX_URL:
-            return "an unreadable URL"
+    def reason_against(url: str) -> str | None:
         try:
             parts = urlsplit(url)
             host = (parts.hostname or "").lower()
         except ValueError:
-            return "an unreadable URL"
-        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-        if secure and any(fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
-            return None
-        return f"{parts.scheme}://{host}"[:_MAX_MESSAGE]
+            host = ""
+        if not host or not url.isprintable() or " " in url or "\\" in url or len(url) > _MAX_URL:
+            return "its URL can't be read"
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+            return f"its URL is not https, at {host}"
+        if not any(fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
+            return f"its host {host} is not in VIDEO_HOSTS"
+        return None
 
-    return refused_host
+    return reason_against
 
 
 def is_loopback(host: str) -> bool:

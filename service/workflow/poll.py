@@ -80,20 +80,21 @@ class Poller:
         events: list[Event] = []
         send_again: list[Clip] = []
         unclear: list[str] = []
+        refused: list[str] = []
         for clip in clips:
             outcome = outcomes[clip.task_uuid]
             if isinstance(outcome, Unclear):
                 unclear.append(outcome.reason)
             elif isinstance(outcome, VideoRefused):
-                log.error(
-                    "video URL refused", job=clip.task_uuid, host=outcome.host, remedy="add it to VIDEO_HOSTS"
-                )
+                refused.append(outcome.reason)
             if isinstance(outcome, Unknown) and may_send_again(clip, now, self.policy):
                 send_again.append(clip)
                 continue
             events.append(Event(clip.task_uuid, at_deadline(clip, outcome, now, self.policy), SettledBy.POLL))
         if unclear:
             log.warning("poll without an answer for some clips", clips=len(unclear), reason=unclear[0])
+        if refused:
+            log.error("video URLs refused", clips=len(refused), reason=refused[0])
         await self.settler.settle(events)
         if send_again:
             log.warning(

@@ -37,14 +37,9 @@ class Receiver:
             raise ClipNotFound(f"There is no clip with the task UUID {task_uuid}.")
         for outcome in outcomes:
             if isinstance(outcome, VideoRefused):
-                log.error(
-                    "video URL refused",
-                    job=task_uuid,
-                    host=outcome.host,
-                    remedy="add the host to VIDEO_HOSTS",
-                )
+                log.error("video URL refused", job=task_uuid, reason=outcome.reason)
                 raise VideoURLRefused(
-                    f"The video of {task_uuid} lies at {outcome.host}, which is not allowed. "
-                    "If that is Runware's, add the host to VIDEO_HOSTS; the poller will then take the video."
+                    f"The video of {task_uuid} is refused: {outcome.reason}. "
+                    "If it is Runware's, mend VIDEO_HOSTS; the poller will then take it."
                 )
         return Receipt(changed=any(effect is not Effect.UNCHANGED for effect in effects))

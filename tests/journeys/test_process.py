@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,8 +14,9 @@ import pytest
 from service.clips.models import TaskUUID
 from service.runware.callbacks import CallbackURLs
 from service.sandbox.server import Sandbox
+from service.serving import listen
 from tests.harness import SANDBOX_KEY, WEBHOOK_SECRET, World, sandbox_options
-from tests.process import ServiceProcess, run_command
+from tests.process import COMMAND, ServiceProcess, environment, run_command
 
 TOKEN = "token-of-the-service"
 
@@ -119,7 +123,56 @@ async def test_demo_makes_every_clip_of_its_sample_project(tmp_path: Path) -> No
     code, output = await run_command("demo", "--once", cwd=tmp_path)
     assert code == 0, output
     assert output.count("a playable MP4") == 3
-    assert "/ledger" in output
+    assert output.count("/videos/") == 3
+
+
+async def test_interrupted_demo_is_no_success_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "demo", "--once", cwd=tmp_path, env=environment(TMPDIR=str(tmp_path)), stdout=PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        while not (await process.stdout.readline()).startswith(b"Project"):
+            pass
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+    output = await process.stdout.read()
+    assert await process.wait() == 130
+    assert b"Stopped before all clips had ended" in output
+    assert b"Traceback" not in output
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("database", "reason"),
+    [
+        ("nowhere/clips.db", "unable to open database file"),
+        (".", "unable to open"),
+        ("text", "not a database"),
+    ],
+)
+async def test_database_that_can_not_be_used_is_refused_at_start(
+    tmp_path: Path, database: str, reason: str
+) -> None:
+    (tmp_path / "text").write_text("This is no database. " * 100)
+    variables = {"RUNWARE_API_KEY": "k", "DATABASE_PATH": database}
+    code, output = await run_command("serve", cwd=tmp_path, variables=variables)
+    assert code == 2
+    assert output.startswith("DATABASE_PATH is wrong")
+    assert reason in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("command", ["serve", "sandbox"])
+async def test_port_in_use_is_told_in_a_sentence(tmp_path: Path, command: str) -> None:
+    listening, url = listen()
+    with listening:
+        port = url.rpartition(":")[2]
+        variables = {"RUNWARE_API_KEY": "k"}
+        code, output = await run_command(command, "--port", port, cwd=tmp_path, variables=variables)
+    assert code == 2
+    assert f"can't listen on 127.0.0.1, port {port}" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(

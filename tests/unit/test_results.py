@@ -75,7 +75,10 @@ def test_failure_is_read_in_every_place_it_comes_in(body: Any) -> None:
         ({"taskUUID": TASK, "videoURL": URL, "cost": "free"}, Succeeded(URL, None)),
         ({"taskUUID": TASK, "videoURL": URL, "cost": -1}, Succeeded(URL, None)),
         ({"taskUUID": TASK, "videoURL": URL, "cost": True}, Succeeded(URL, None)),
-        ({"taskUUID": TASK, "videoURL": "https://evil.example/1.mp4"}, VideoRefused("https://evil.example")),
+        (
+            {"taskUUID": TASK, "videoURL": "https://evil.example/1.mp4"},
+            VideoRefused("its host evil.example is not in VIDEO_HOSTS"),
+        ),
     ],
 )
 def test_one_element_gives_one_outcome(element: Any, outcome: Outcome) -> None:
@@ -178,6 +181,8 @@ def test_no_json_at_all_breaks_the_reader(body: Any) -> None:
         ("javascript://im.runware.ai/%0aalert(1)", False),
         ("ftp://im.runware.ai/a.mp4", False),
         ("https://im.runware.ai/a b.mp4", False),
+        ("https://evil.example\\\\@im.runware.ai/a.mp4", False),
+        ("https://im.runware.ai./a.mp4", False),
         ("https://im.runware.ai/a.mp4\x00", False),
         ("https:///a.mp4", False),
         ("", False),

@@ -18,6 +18,12 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RUNWARE_API_KEY", "a-key")
 
 
+@pytest.mark.parametrize("hosts", ["*.runware.ai,127.0.0.1", "::1", "cdn-*.example"])
+def test_video_hosts_are_names_addresses_and_patterns(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    monkeypatch.setenv("VIDEO_HOSTS", hosts)
+    assert load_settings({}).video_hosts == tuple(hosts.split(","))
+
+
 def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -57,6 +63,7 @@ def test_defaults_are_those_that_are_documented() -> None:
         ("ALLOWED_ORIGINS", "https://app.example/path", "without a path"),
         ("VIDEO_HOSTS", "*", "*.runware.ai"),
         ("VIDEO_HOSTS", "https://im.runware.ai", "without scheme"),
+        ("VIDEO_HOSTS", "127.0.0.1:8001", "port"),
         ("POLL_INTERVAL_SECONDS", "0", "greater than 0"),
         ("CLIP_TIMEOUT_SECONDS", "-5", "greater than 0"),
         ("PORT", "65536", "65535"),
@@ -117,7 +124,7 @@ def test_example_documents_every_setting_with_its_default(
 ) -> None:
     settings = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", ENV_EXAMPLE.read_text("utf-8"), re.MULTILINE)
     assert sorted(name for name, _ in settings) == sorted(name.upper() for name in Settings.model_fields)
-    monkeypatch.delenv("RUNWARE_API_KEY")
     (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in settings), "utf-8")
-    defaults = IsolatedSettings(runware_api_key="write-your-key-here")
+    monkeypatch.setenv("RUNWARE_API_KEY", "a-key")
+    defaults = IsolatedSettings(runware_api_key="a-key")
     assert load_settings({}).model_dump() == defaults.model_dump()
