@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from starlette.applications import Starlette
 
 from service.clips.lifecycle import Policy
+from service.logs import Redactor
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 # A submission that still backs off then is given up: its clips stay `submitting` until the next start.
 _DRAIN_SECONDS = 10
+# What is left of the grace time is for the answer's way into the ledger.
+_SUBMISSION_SHARE_OF_GRACE = 0.8
 
 
 def utc_now() -> datetime:
@@ -54,11 +57,12 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         url=settings.runware_api_url,
         api_key=settings.runware_api_key.get_secret_value(),
         batch_size=settings.runware_batch_size,
-        concurrency=settings.runware_concurrency,
+        ask_concurrency=max(1, settings.runware_concurrency // 2),
+        submit_within=policy.submission_grace * _SUBMISSION_SHARE_OF_GRACE,
         callbacks=callbacks,
         check=check_video_url,
     )
-    settler = Settler(store, policy, clock)
+    settler = Settler(store, policy, clock, Redactor(settings.secrets).text)
     submitter = Submitter(
         store,
         runware,
@@ -72,7 +76,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     poller = Poller(store, runware, settler, submitter, background, clock, policy, interval)
     handlers = Handlers(
         generator=Generator(store, runware, settler, submitter, clock, settings.generation),
-        checker=Checker(store, runware, settler, clock),
+        checker=Checker(store, runware, settler),
         receiver=Receiver(settler),
         projects=Projects(store, clock),
         poller=poller,

@@ -53,6 +53,12 @@ class ProviderRefused(ServiceError):
     code = "provider_refused"
 
 
+class ProviderUnavailable(ServiceError):
+    """Runware can't be asked now, and without its answer money might be spent twice. Nothing was started."""
+
+    code = "provider_unavailable"
+
+
 class StoreUnavailable(ServiceError):
     """The database can't be reached, or refused the work. Nothing of the call has been stored."""
 

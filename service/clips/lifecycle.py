@@ -11,6 +11,7 @@ from service.clips.outcomes import (
     Expired,
     Failed,
     Outcome,
+    Reopened,
     Succeeded,
     Unclear,
     Unknown,
@@ -22,8 +23,8 @@ from service.clips.outcomes import (
 class Policy:
     """How long, and how often, before the service draws its own conclusion.
 
-    `submission_grace`: how long after a send a task may stay unknown to Runware before it is sent again;
-    longer than one submission with all its back-off takes, so that no send is still on its way.
+    `submission_grace`: how long after a send a task may stay unknown to Runware before it is sent again. The
+    provider is given less than that for a submission, so that no send is still on its way by then.
     `last_look_grace`: how long after the deadline the last look is tried again while Runware gives no answer.
     """
 
@@ -45,10 +46,11 @@ class Refusal(StrEnum):
 def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, policy: Policy) -> Clip | Refusal:
     """Give the clip as it stands after `outcome`, or why it stays as it is.
 
-    The first end wins. The one exception: a success replaces a failure that the service only presumed,
-    since that video has been paid for.
+    The first end wins. The one exception is a failure that the service only presumed: a success replaces it,
+    since that video has been paid for, and it is waited for again
+    if a person asks while Runware still has the task.
     """
-    if clip.status.settled and not (isinstance(outcome, Succeeded) and _presumed_failed(clip)):
+    if clip.status.settled and not (clip.presumed_failed and isinstance(outcome, Succeeded | Reopened)):
         return Refusal.ALREADY_SETTLED
     match outcome:
         case Succeeded(video_url, cost_usd):
@@ -61,6 +63,8 @@ def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, polic
             after = replace(clip, status=ClipStatus.PENDING, unknown_since=None, unknown_answers=0)
         case Unknown(failure):
             after = _unknown(clip, failure, by, now, policy)
+        case Reopened():
+            after = _reopened(clip, now)
         case Unclear():
             after = clip
         case _:
@@ -70,7 +74,7 @@ def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, polic
 
 def at_deadline(clip: Clip, outcome: Outcome, now: datetime, policy: Policy) -> Outcome:
     """Turn the last look's outcome into the clip's end once its time is over; before that, pass it on."""
-    overtime = now - clip.submitted_at - policy.clip_timeout
+    overtime = now - clip.waiting_since - policy.clip_timeout
     if overtime < timedelta(0) or isinstance(outcome, Succeeded | Failed):
         return outcome
     if isinstance(outcome, Unclear) and overtime < policy.last_look_grace:
@@ -93,7 +97,7 @@ def may_send_again(clip: Clip, now: datetime, policy: Policy) -> bool:
         clip.status is ClipStatus.SUBMITTING
         and clip.sends < policy.max_sends
         and now - since >= policy.submission_grace
-        and now - clip.submitted_at < policy.clip_timeout
+        and now - clip.waiting_since < policy.clip_timeout
     )
 
 
@@ -116,8 +120,18 @@ def _unknown(clip: Clip, failure: Failure, by: SettledBy, now: datetime, policy:
     return marked
 
 
-def _presumed_failed(clip: Clip) -> bool:
-    return clip.failure is not None and clip.failure.kind.presumed
+def _reopened(clip: Clip, now: datetime) -> Clip:
+    if not clip.presumed_failed:
+        return clip
+    return replace(
+        clip,
+        status=ClipStatus.PENDING,
+        reopened_at=now,
+        failure=None,
+        cost_usd=None,
+        settled_at=None,
+        settled_by=None,
+    )
 
 
 def _settled(

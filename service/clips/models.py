@@ -96,7 +96,8 @@ class Clip:
 
     `attempt` counts from 1 the jobs started for the same fingerprint; `sends` counts the requests that
     carried this task. `submitted_at` is when the entry was committed, before anything was sent: the
-    clip's time runs from there. `version` rises with every stored change.
+    clip's time runs from there, or from `reopened_at` where a person asked again after it was over and
+    Runware still had the task. `version` rises with every stored change.
     """
 
     task_uuid: TaskUUID
@@ -108,6 +109,7 @@ class Clip:
     submitted_at: datetime
     sends: int = 0
     last_sent_at: datetime | None = None
+    reopened_at: datetime | None = None
     unknown_since: datetime | None = None
     unknown_answers: int = 0
     video_url: str | None = None
@@ -116,6 +118,16 @@ class Clip:
     settled_at: datetime | None = None
     settled_by: SettledBy | None = None
     version: int = 0
+
+    @property
+    def waiting_since(self) -> datetime:
+        """When the clip's time began to run."""
+        return self.reopened_at or self.submitted_at
+
+    @property
+    def presumed_failed(self) -> bool:
+        """Whether it failed by the service's own conclusion only, so that a video may still exist."""
+        return self.failure is not None and self.failure.kind.presumed
 
     @property
     def scene(self) -> SceneKey:

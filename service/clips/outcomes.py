@@ -54,4 +54,9 @@ class Expired:
     failure: Failure
 
 
-Outcome = Acknowledged | Succeeded | Failed | Unknown | Unclear | VideoRefused | Expired
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A person asked again for a clip that had presumably failed, and Runware still has its task."""
+
+
+Outcome = Acknowledged | Succeeded | Failed | Unknown | Unclear | VideoRefused | Expired | Reopened

@@ -43,10 +43,11 @@ class Plan:
 def plan(project: Project, settings: GenerationSettings) -> Plan:
     """Plan one clip for each scene that has both frames as http(s) URLs."""
     frames, scenes = _mapping(project.frames), _mapping(project.scenes)
-    problems = frame_problems(project)
+    problems: dict[SceneKey, str] = {}
     requests: list[ClipRequest] = []
-    for key in _scene_keys(project):
-        if key in problems:
+    for key, problem in frame_problems(project).items():
+        if problem is not None:
+            problems[key] = problem
             continue
         pair, scene = _mapping(frames[key]), _mapping(scenes.get(key))
         requests.append(
@@ -62,11 +63,10 @@ def plan(project: Project, settings: GenerationSettings) -> Plan:
     return Plan(requests, problems)
 
 
-def frame_problems(project: Project) -> dict[SceneKey, str]:
-    """Say of each scene that can't have a clip yet what it lacks, in scene order."""
+def frame_problems(project: Project) -> dict[SceneKey, str | None]:
+    """Say of each scene what its frames lack for a clip, None where they are complete; in scene order."""
     frames = _mapping(project.frames)
-    found = {key: _frames_problem(_mapping(frames.get(key))) for key in _scene_keys(project)}
-    return {key: problem for key, problem in found.items() if problem is not None}
+    return {key: _frames_problem(_mapping(frames.get(key))) for key in _scene_keys(project)}
 
 
 def choose(
@@ -107,15 +107,15 @@ def choose(
     return chosen
 
 
-def scene_order(key: str) -> tuple[bool, int, str]:
+def scene_order(key: str) -> tuple[bool, int, str, str]:
     """Sort key of scene keys: numbers by value (10 after 9), then other text by the alphabet.
 
     Numbers are compared as digits, since a caller's key may be longer than Python converts.
     """
     if key.isascii() and key.isdigit():
         digits = key.lstrip("0")
-        return (False, len(digits), digits)
-    return (True, 0, key)
+        return (False, len(digits), digits, key)
+    return (True, 0, "", key)
 
 
 def prompt(scene: Mapping[str, object]) -> str:
@@ -147,9 +147,10 @@ def _scene_keys(project: Project) -> list[SceneKey]:
 def _seconds(wanted: object) -> float:
     if isinstance(wanted, str) and (match := _SECONDS.fullmatch(wanted.strip())):
         return float(match[1].replace(",", "."))
-    if isinstance(wanted, int | float) and not isinstance(wanted, bool) and math.isfinite(wanted):
-        return float(wanted)
-    return 0.0
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+        return 0
+    # Compared as it is: an integer may be too large for a float.
+    return wanted if isinstance(wanted, int) or math.isfinite(wanted) else 0
 
 
 def _frames_problem(pair: Mapping[str, object]) -> str | None:

@@ -14,13 +14,16 @@ _SHOWN = {
 }
 
 
+_NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
+
+
 @dataclass(frozen=True, slots=True)
 class SceneProgress:
-    """One scene: its current clip, or what keeps it from having one (`problem`)."""
+    """One scene: its current clip; without one, `problem` says why."""
 
     scene: SceneKey
     clip: Clip | None
-    problem: str | None
+    problem: str
 
     @property
     def status(self) -> str:
@@ -74,14 +77,14 @@ class Progress:
         return sum(scene.status == status for scene in self.scenes)
 
 
-def progress(current: Iterable[Clip], problems: Mapping[SceneKey, str]) -> Progress:
-    """Put together the current clips and the scenes that lack a frame.
+def progress(current: Iterable[Clip], problems: Mapping[SceneKey, str | None]) -> Progress:
+    """Put together the current clips and the project's scenes, each with what it lacks for a clip, or None.
 
     A scene that got its clip and lost a frame since is shown by its clip. A project for which no clip was
-    ever asked has no progress: its incomplete scenes have not failed yet.
+    ever asked has no progress: nothing of it has failed yet.
     """
     clips = {clip.scene: clip for clip in current}
     if not clips:
         return Progress([])
     keys = sorted({*clips, *problems}, key=scene_order)
-    return Progress([SceneProgress(key, clips.get(key), problems.get(key)) for key in keys])
+    return Progress([SceneProgress(key, clips.get(key), problems.get(key) or _NOT_ASKED_FOR) for key in keys])

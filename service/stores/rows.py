@@ -28,6 +28,7 @@ def clip_row(clip: Clip) -> dict[str, object]:
         "submitted_at": timestamp(clip.submitted_at),
         "sends": clip.sends,
         "last_sent_at": timestamp(clip.last_sent_at),
+        "reopened_at": timestamp(clip.reopened_at),
         "unknown_since": timestamp(clip.unknown_since),
         "unknown_answers": clip.unknown_answers,
         "video_url": clip.video_url,

@@ -24,21 +24,30 @@ _BUSY_TIMEOUT_S = 10.0
 _INSERT_CLIP = """
     INSERT INTO clips (
         task_uuid, project_id, scene, fingerprint, attempt, status, request, submitted_at,
-        sends, last_sent_at, unknown_since, unknown_answers, video_url,
+        sends, last_sent_at, reopened_at, unknown_since, unknown_answers, video_url,
         failure_kind, failure_code, failure_message, cost_usd, settled_at, settled_by, version
-    ) VALUES (
-        :task_uuid, :project_id, :scene, :fingerprint, :attempt, :status, :request, :submitted_at,
-        :sends, :last_sent_at, :unknown_since, :unknown_answers, :video_url,
-        :failure_kind, :failure_code, :failure_message, :cost_usd, :settled_at, :settled_by, :version
     )
+    SELECT
+        :task_uuid, :project_id, :scene, :fingerprint, :attempt, :status, :request, :submitted_at,
+        :sends, :last_sent_at, :reopened_at, :unknown_since, :unknown_answers, :video_url,
+        :failure_kind, :failure_code, :failure_message, :cost_usd, :settled_at, :settled_by, :version
+    WHERE NOT EXISTS (SELECT 1 FROM clips WHERE fingerprint = :fingerprint AND status <> 'failed')
     ON CONFLICT DO NOTHING
+"""
+_STANDING_CLIP = """
+    SELECT * FROM clips WHERE fingerprint = :fingerprint AND (attempt = :attempt OR status <> 'failed')
+    ORDER BY status = 'succeeded' DESC, status <> 'failed' DESC, attempt LIMIT 1
+"""
+_MAKE_CURRENT = """
+    UPDATE clips SET superseded = fingerprint <> :fingerprint
+    WHERE project_id = :project_id AND scene = :scene AND superseded <> (fingerprint <> :fingerprint)
 """
 _UPDATE_CLIP = """
     UPDATE clips SET
-        status = :status, sends = :sends, last_sent_at = :last_sent_at, unknown_since = :unknown_since,
-        unknown_answers = :unknown_answers, video_url = :video_url, failure_kind = :failure_kind,
-        failure_code = :failure_code, failure_message = :failure_message, cost_usd = :cost_usd,
-        settled_at = :settled_at, settled_by = :settled_by, version = :version + 1
+        status = :status, sends = :sends, last_sent_at = :last_sent_at, reopened_at = :reopened_at,
+        unknown_since = :unknown_since, unknown_answers = :unknown_answers, video_url = :video_url,
+        failure_kind = :failure_kind, failure_code = :failure_code, failure_message = :failure_message,
+        cost_usd = :cost_usd, settled_at = :settled_at, settled_by = :settled_by, version = :version + 1
     WHERE task_uuid = :task_uuid AND version = :version
 """
 _PROJECTION = """
@@ -53,7 +62,8 @@ _CLAIM = """
     UPDATE clips SET lease_owner = :owner, leased_until = :leased_until
     WHERE task_uuid IN (
         SELECT task_uuid FROM clips
-        WHERE status IN ('submitting', 'pending') AND (leased_until IS NULL OR leased_until <= :now)
+        WHERE status IN ('submitting', 'pending')
+            AND (leased_until IS NULL OR leased_until <= :now OR leased_until > :unbelievable)
         ORDER BY submitted_at LIMIT :limit
     )
     RETURNING *
@@ -94,8 +104,8 @@ class SQLiteStore:
         row = {
             "id": project_id,
             "script": draft.script,
-            "scenes": json.dumps(draft.scenes),
-            "frames": json.dumps(draft.frames),
+            "scenes": json.dumps(draft.scenes, allow_nan=False),
+            "frames": json.dumps(draft.frames, allow_nan=False),
             "input_image_url": draft.input_image_url,
             "audio_recording_url": draft.audio_recording_url,
             "now": timestamp(now),
@@ -120,9 +130,9 @@ class SQLiteStore:
         return await self._reader.run(read)
 
     async def projects(self, limit: int) -> Sequence[Project]:
-        """Read the newest projects, newest first, without their scenes and frames."""
+        """Read the newest projects, newest first, without their scripts, scenes and frames."""
         sql = (
-            "SELECT id, script, clips, video_url, input_image_url, audio_recording_url, "
+            "SELECT id, clips, video_url, input_image_url, audio_recording_url, "
             "created_at, updated_at FROM projects ORDER BY created_at DESC LIMIT ?"
         )
         return await self._reader.run(lambda db: [read_project(dict(r)) for r in db.execute(sql, [limit])])
@@ -141,17 +151,10 @@ class SQLiteStore:
         def write(db: sqlite3.Connection) -> Sequence[Clip]:
             stored: list[Clip] = []
             for clip in chosen:
-                db.execute(_INSERT_CLIP, clip_row(clip))
-                row = db.execute(
-                    "SELECT * FROM clips WHERE fingerprint = ? AND attempt = ?",
-                    [clip.fingerprint, clip.attempt],
-                ).fetchone()
-                stored.append(read_clip(dict(row)))
-                db.execute(
-                    "UPDATE clips SET superseded = fingerprint <> :fingerprint "
-                    "WHERE project_id = :project_id AND scene = :scene",
-                    {"fingerprint": clip.fingerprint, "project_id": project_id, "scene": clip.scene},
-                )
+                row = clip_row(clip)
+                db.execute(_INSERT_CLIP, row)
+                stored.append(read_clip(dict(db.execute(_STANDING_CLIP, row).fetchone())))
+                db.execute(_MAKE_CURRENT, row)
             _project(db, {project_id}, now)
             return stored
 
@@ -184,6 +187,8 @@ class SQLiteStore:
             "owner": owner,
             "now": timestamp(now),
             "leased_until": timestamp(leased_until),
+            # No lease is twice as long as this one: the clock has been set back since that was given.
+            "unbelievable": timestamp(now + 2 * (leased_until - now)),
             "limit": limit,
         }
         return await self._writer.run(lambda db: [read_clip(dict(row)) for row in db.execute(_CLAIM, values)])

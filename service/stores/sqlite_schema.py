@@ -29,6 +29,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             submitted_at TEXT NOT NULL,
             sends INTEGER NOT NULL,
             last_sent_at TEXT,
+            reopened_at TEXT,
             unknown_since TEXT,
             unknown_answers INTEGER NOT NULL,
             video_url TEXT,

@@ -1,15 +1,18 @@
+import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from service.clips.models import ProjectId, SettledBy
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
 from service.errors import ProjectNotFound
-from service.workflow.ports import Clock, Provider, Store
+from service.workflow.ports import Provider, Store
 from service.workflow.settlement import Event, Settler
 
 # However many people watch a project, Runware is asked about it this often at most.
-_ASK_INTERVAL = timedelta(seconds=1)
+_ASK_INTERVAL_S = 1.0
+# A person waits for the answer, and the poller asks again anyway.
+_ASK_WITHIN = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
@@ -19,8 +22,8 @@ class Checker:
     store: Store
     provider: Provider
     settler: Settler
-    clock: Clock
-    _asked_at: dict[ProjectId, datetime] = field(default_factory=dict, init=False)
+    _asked_at: dict[ProjectId, float] = field(default_factory=dict, init=False)
+    _asking: set[ProjectId] = field(default_factory=set, init=False)
 
     async def check(self, project_id: ProjectId) -> Progress:
         """Bring a project's pending clips up to date, and report all of its clips.
@@ -33,7 +36,11 @@ class Checker:
         clips = await self.store.current_clips(project_id)
         pending = [clip.task_uuid for clip in clips if not clip.status.settled]
         if pending and self._may_ask(project_id):
-            outcomes = await self.provider.ask(pending)
+            self._asking.add(project_id)
+            try:
+                outcomes = await self.provider.ask(pending, _ASK_WITHIN)
+            finally:
+                self._asking.discard(project_id)
             await self.settler.settle(
                 [Event(task, outcome, SettledBy.CHECK) for task, outcome in outcomes.items()]
             )
@@ -41,9 +48,9 @@ class Checker:
         return progress(clips, frame_problems(project))
 
     def _may_ask(self, project_id: ProjectId) -> bool:
-        now = self.clock()
-        self._asked_at = {asked: at for asked, at in self._asked_at.items() if now - at < _ASK_INTERVAL}
-        if project_id in self._asked_at:
+        now = time.monotonic()
+        self._asked_at = {asked: at for asked, at in self._asked_at.items() if now - at < _ASK_INTERVAL_S}
+        if project_id in self._asked_at or project_id in self._asking:
             return False
         self._asked_at[project_id] = now
         return True

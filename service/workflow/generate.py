@@ -1,6 +1,8 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 
 from service.clips.fingerprint import fingerprint
 from service.clips.models import (
@@ -8,18 +10,34 @@ from service.clips.models import (
     ClipRequest,
     ClipStatus,
     FailureKind,
+    Fingerprint,
     GenerationSettings,
     ProjectId,
     SceneKey,
     SettledBy,
     TaskUUID,
 )
+from service.clips.outcomes import Acknowledged, Outcome, Reopened, Unclear, VideoRefused
 from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
-from service.errors import FramesNotReady, ProjectNotFound, ProviderRefused, SceneNotFound
+from service.errors import (
+    FramesNotReady,
+    ProjectNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    SceneNotFound,
+)
 from service.workflow.ports import Clock, Provider, Store
 from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
+
+# Enough for a person to act on; a message is no place for thousands.
+_MOST_LISTED = 20
+_ASK_WITHIN = timedelta(seconds=20)
+_IN_DOUBT = (
+    "The earlier job presumably failed, but Runware can't be asked now whether its video has come since. "
+    "Call again in a minute."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +67,8 @@ class Generator:
         """Submit a job for each scene with both frames that has none yet.
 
         Raises ProjectNotFound; FramesNotReady, if no scene is complete; ProviderRefused, if Runware refused
-        the account and so all new jobs; StoreUnavailable.
+        the account and so all new jobs; ProviderUnavailable, if nothing may be bought before Runware has said
+        how earlier jobs stand, and it can't be asked; StoreUnavailable.
         """
         planned = await self._plan(project_id)
         if not planned.requests:
@@ -62,24 +81,16 @@ class Generator:
         Raises what `generate` does, but not FramesNotReady; SceneNotFound, for scenes that the project lacks.
         """
         planned = await self._plan(project_id)
-        known = {request.scene for request in planned.requests} | planned.problems.keys()
-        if unknown := sorted(set(scenes or ()) - known):
+        if unknown := sorted(set(scenes or ()) - _scene_problems(planned).keys()):
             raise SceneNotFound(
-                f"Project {project_id} has no scene {', '.join(unknown)}. Nothing was retried: "
-                "name scenes that it has."
+                f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
+                "Nothing was retried: name scenes that it has."
             )
-        before = progress(await self.store.current_clips(project_id), planned.problems)
+        before = progress(await self.store.current_clips(project_id), _scene_problems(planned))
         failed = {
             s.scene for s in before.scenes if s.status == "failed" and (scenes is None or s.scene in scenes)
         }
-        return await self._make(
-            project_id,
-            Plan(
-                [request for request in planned.requests if request.scene in failed],
-                {scene: problem for scene, problem in planned.problems.items() if scene in failed},
-            ),
-            every_problem=planned.problems,
-        )
+        return await self._make(project_id, planned, only=failed)
 
     async def _plan(self, project_id: ProjectId) -> Plan:
         project = await self.store.project(project_id)
@@ -88,56 +99,75 @@ class Generator:
         return plan(project, self.settings)
 
     async def _make(
-        self, project_id: ProjectId, planned: Plan, every_problem: Mapping[SceneKey, str] | None = None
+        self, project_id: ProjectId, planned: Plan, only: Collection[SceneKey] | None = None
     ) -> Generated:
-        attempts = await self._attempts(project_id, planned.requests)
+        asked_for = _scene_problems(planned).keys() if only is None else only
+        requests = [request for request in planned.requests if request.scene in asked_for]
+        problems = {scene: problem for scene, problem in planned.problems.items() if scene in asked_for}
+        attempts, doubtful = await self._attempts(project_id, requests)
+        for request in requests:
+            if fingerprint(project_id, request) in doubtful:
+                problems[request.scene] = _IN_DOUBT
+        buying = [request for request in requests if request.scene not in problems]
+        if requests and not buying:
+            raise ProviderUnavailable(f"{_IN_DOUBT} Nothing was bought.")
         now = self.clock()
-        chosen = choose(project_id, planned.requests, attempts, _new_task_uuid, now)
+        chosen = choose(project_id, buying, attempts, _new_task_uuid, now)
         new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
         recorded = await self.store.record(project_id, chosen, now)
         await self.submitter.submit([clip for clip in recorded if clip.task_uuid in new])
-        after = progress(
-            await self.store.current_clips(project_id),
-            planned.problems if every_problem is None else every_problem,
-        )
+        after = progress(await self.store.current_clips(project_id), _scene_problems(planned))
         _raise_if_account_refused(after, new)
-        asked_for = {request.scene for request in planned.requests} | planned.problems.keys()
-        return Generated(after, [s for s in after.scenes if s.scene in asked_for], planned.problems)
+        return Generated(after, [s for s in after.scenes if s.scene in asked_for], problems)
 
-    async def _attempts(self, project_id: ProjectId, requests: Sequence[ClipRequest]) -> Sequence[Clip]:
+    async def _attempts(
+        self, project_id: ProjectId, requests: Sequence[ClipRequest]
+    ) -> tuple[Sequence[Clip], Collection[Fingerprint]]:
         """Read the earlier attempts, after a last question about those that only presumably failed.
 
-        Runware may have finished one since, and a video that is paid for beats a new attempt.
+        Runware may have finished one since, or still be at it: a job that is paid for beats a new attempt.
+        Also gives the fingerprints for which there was no answer, so that nothing may be bought for them now.
         """
         fingerprints = {fingerprint(project_id, request) for request in requests}
         attempts = await self.store.attempts(project_id, fingerprints)
-        paid_for = {clip.fingerprint for clip in attempts if not _failed(clip)}
-        doubtful = [
-            clip.task_uuid
+        standing = {clip.fingerprint for clip in attempts if clip.status is not ClipStatus.FAILED}
+        presumed = {
+            clip.task_uuid: clip
             for clip in attempts
-            if clip.fingerprint not in paid_for and clip.failure and clip.failure.kind.presumed
-        ]
-        if not doubtful:
-            return attempts
-        outcomes = await self.provider.ask(doubtful)
+            if clip.fingerprint not in standing and clip.presumed_failed
+        }
+        if not presumed:
+            return attempts, ()
+        outcomes = await self.provider.ask(list(presumed), _ASK_WITHIN)
         await self.settler.settle(
-            [Event(task, outcome, SettledBy.CHECK) for task, outcome in outcomes.items()]
+            [Event(task, _asked_again(outcome), SettledBy.CHECK) for task, outcome in outcomes.items()]
         )
-        return await self.store.attempts(project_id, fingerprints)
+        doubtful = {
+            presumed[task].fingerprint for task, outcome in outcomes.items() if isinstance(outcome, Unclear)
+        }
+        return await self.store.attempts(project_id, fingerprints), doubtful
+
+
+def _asked_again(outcome: Outcome) -> Outcome:
+    return Reopened() if isinstance(outcome, Acknowledged | VideoRefused) else outcome
+
+
+def _scene_problems(planned: Plan) -> dict[SceneKey, str | None]:
+    return {request.scene: None for request in planned.requests} | dict(planned.problems)
 
 
 def _new_task_uuid() -> TaskUUID:
     return TaskUUID(str(uuid.uuid4()))
 
 
-def _failed(clip: Clip) -> bool:
-    return clip.status is ClipStatus.FAILED
-
-
 def _not_ready(problems: Mapping[SceneKey, str]) -> str:
     if not problems:
         return "The project has no frames. Store a first and a last frame for each scene, then call again."
-    listed = "; ".join(f"scene {scene}: {problem}" for scene, problem in problems.items())
+    listed = "; ".join(
+        f"scene {scene}: {problem}" for scene, problem in islice(problems.items(), _MOST_LISTED)
+    )
+    if len(problems) > _MOST_LISTED:
+        listed += f"; and {len(problems) - _MOST_LISTED} more"
     return f"No scene has both of its frames ({listed}). Store what is missing, then call again."
 
 

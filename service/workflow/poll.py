@@ -23,7 +23,8 @@ _CLAIM_LIMIT = 1000
 # A lease ends before the next tick, so that each clip is asked for once an interval, by whichever copy
 # of the service comes first, and a copy that died gives its clips back by the clock alone.
 _LEASE_SHARE_OF_INTERVAL = 0.9
-# A tick may back off for as long as the provider's client does; a minute without one is no longer that.
+# However Runware hangs, a round comes to its end by then, and the poller is seen to live.
+_ASK_WITHIN = timedelta(seconds=45)
 _STALLED_AFTER = timedelta(minutes=1)
 
 
@@ -40,13 +41,13 @@ class Poller:
     policy: Policy
     interval: timedelta
     _owner: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
-    _last_tick: datetime | None = field(default=None, init=False)
+    _worked_at: datetime | None = field(default=None, init=False)
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
     def alive(self) -> bool:
-        """Whether ticks keep coming."""
-        return self._last_tick is not None and self.clock() - self._last_tick < self.interval + _STALLED_AFTER
+        """Whether ticks keep coming, and come to their end or at least onwards."""
+        return self._worked_at is not None and self.clock() - self._worked_at < self.interval + _STALLED_AFTER
 
     async def tick(self) -> None:
         """Ask for every unsettled clip that is free, and store what came of it."""
@@ -55,14 +56,15 @@ class Poller:
                 # One start for the whole tick: its own leases end after that, so that however long the tick
                 # takes it claims no clip twice.
                 started = self.clock()
-                clips = await self._claim(started)
-                while clips:
+                more = True
+                while more:
+                    clips = await self._claim(started)
                     await self._look_at(clips)
-                    clips = await self._claim(started) if len(clips) == _CLAIM_LIMIT else []
+                    self._worked_at = self.clock()
+                    more = len(clips) == _CLAIM_LIMIT
             except StoreUnavailable as error:
                 log.error("poll skipped: the store is unavailable", error=str(error))
-            finally:
-                self._last_tick = self.clock()
+                self._worked_at = self.clock()
 
     async def finish_tick(self, timeout_s: float) -> None:
         """Wait until no tick is under way, `timeout_s` seconds at most."""
@@ -75,7 +77,7 @@ class Poller:
         return await self.store.claim(self._owner, started, leased_until, _CLAIM_LIMIT)
 
     async def _look_at(self, clips: Sequence[Clip]) -> None:
-        outcomes = await self.provider.ask([clip.task_uuid for clip in clips])
+        outcomes = await self.provider.ask([clip.task_uuid for clip in clips], _ASK_WITHIN)
         now = self.clock()
         events: list[Event] = []
         send_again: list[Clip] = []

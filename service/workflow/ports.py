@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
@@ -41,7 +41,7 @@ class Store(Protocol):
         """Read one project."""
 
     async def projects(self, limit: int) -> Sequence[Project]:
-        """Read the newest projects, newest first, without their scenes and frames."""
+        """Read the newest projects, newest first, without their scripts, scenes and frames."""
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""
@@ -49,8 +49,8 @@ class Store(Protocol):
     async def record(self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime) -> Sequence[Clip]:
         """Make the chosen clips their scenes' current ones, and store those that are new.
 
-        Gives, in order, the clips as stored. Where another call has stored the same attempt at the same
-        fingerprint first, that one stands in the new one's place: fingerprint and attempt are unique.
+        Gives, in order, the clips as stored. A new one is stored only if nothing at its fingerprint is
+        pending or succeeded by then, and nobody was first with the attempt; else what stands there is given.
         """
 
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
@@ -75,5 +75,5 @@ class Provider(Protocol):
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         """Send the tasks of at most one batch, and give an outcome for each."""
 
-    async def ask(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
-        """Ask how these tasks stand, and give an outcome for each."""
+    async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        """Ask how these tasks stand; an outcome for each, Unclear for those not answered in time."""

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.clips.models import Project, ProjectId
 from service.clips.planning import frame_problems
@@ -20,7 +20,7 @@ class Projects:
         return await self.store.create_project(draft, self.clock())
 
     async def newest(self, limit: int) -> Sequence[Project]:
-        """Read the newest projects, without scenes and frames. Raises StoreUnavailable."""
+        """Read the newest projects, without scripts, scenes and frames. Raises StoreUnavailable."""
         return await self.store.projects(limit)
 
     async def detail(self, project_id: ProjectId) -> tuple[Project, Progress]:
@@ -28,4 +28,6 @@ class Projects:
         project = await self.store.project(project_id)
         if project is None:
             raise ProjectNotFound(project_id)
-        return project, progress(await self.store.current_clips(project_id), frame_problems(project))
+        now_known = progress(await self.store.current_clips(project_id), frame_problems(project))
+        # Read after the row, so that the row's own projection may be a moment older than the jobs beside it.
+        return replace(project, clips=now_known.clips or project.clips), now_known

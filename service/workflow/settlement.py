@@ -1,15 +1,15 @@
 """The one place where outcomes become stored states, whoever brings them."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import structlog
 
 from service.clips.lifecycle import Policy, Refusal, transition
 from service.clips.models import Clip, SettledBy, TaskUUID
-from service.clips.outcomes import Outcome
+from service.clips.outcomes import Expired, Failed, Outcome, Unknown
 from service.errors import StoreUnavailable
 from service.workflow.ports import Clock, Store
 
@@ -34,8 +34,7 @@ class Event:
 class Effect(StrEnum):
     """What an event did to its clip."""
 
-    SETTLED = "settled"
-    MOVED = "moved"
+    CHANGED = "changed"
     UNCHANGED = "unchanged"
     NO_SUCH_CLIP = "no_such_clip"
 
@@ -52,10 +51,12 @@ class Settler:
     """Takes events from all sides and stores what they change, in as few writes as possible.
 
     While one write is under way the events of other callers gather, and go into the next write together.
+    `redact` takes the secrets out of a text.
     """
 
-    def __init__(self, store: Store, policy: Policy, clock: Clock) -> None:
+    def __init__(self, store: Store, policy: Policy, clock: Clock, redact: Callable[[str], str]) -> None:
         self._store = store
+        self._redact = redact
         self._policy = policy
         self._clock = clock
         self._stopped = False
@@ -120,11 +121,11 @@ class Settler:
                 if before is None:
                     effects[index] = Effect.NO_SUCH_CLIP
                     continue
-                after = transition(before, event.outcome, event.by, now, self._policy)
+                after = transition(before, self._redacted(event.outcome), event.by, now, self._policy)
                 if isinstance(after, Refusal):
                     effects[index] = Effect.UNCHANGED
                     continue
-                effects[index] = Effect.SETTLED if after.status.settled else Effect.MOVED
+                effects[index] = Effect.CHANGED
                 changed[event.task_uuid] = after
             if not changed:
                 return effects
@@ -138,6 +139,13 @@ class Settler:
         raise StoreUnavailable(
             f"{len(open_events)} results could not be stored: their clips kept changing. Bring them again."
         )
+
+    def _redacted(self, outcome: Outcome) -> Outcome:
+        """Take secrets out of the provider's words, which are stored, shown and logged from here on."""
+        if not isinstance(outcome, Failed | Unknown | Expired):
+            return outcome
+        message = self._redact(outcome.failure.message)
+        return replace(outcome, failure=replace(outcome.failure, message=message))
 
 
 def _log_settled(clip: Clip) -> None:
