@@ -7,8 +7,8 @@ from http import HTTPStatus
 from service.clips.models import Failure, FailureKind, TaskUUID
 from service.clips.outcomes import Failed, Outcome, Unclear, Unknown
 from service.errors import MalformedResult
-from service.runware.codes import CONFLICT, failure_kind, is_busy
-from service.runware.results import Result, URLCheck, read_results
+from service.runware.codes import CONFLICT, failure_kind, is_about_asking, is_busy
+from service.runware.results import Result, URLCheck, error_outcome, read_results
 
 # These refuse whoever asks and wherever they ask, not what is asked: splitting the batch can't help.
 _NOT_ABOUT_THE_TASKS: dict[int, tuple[str, str]] = {
@@ -65,28 +65,31 @@ def read_submission(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLChec
         for result in results or ()
         if result.task_uuid in task_uuids and result.task_uuid is not None
     }
-    unnamed = next((r.refusal for r in results or () if r.refusal is not None and r.task_uuid is None), None)
+    unnamed = next((r.failure for r in results or () if r.failure is not None and r.task_uuid is None), None)
+    if unnamed is not None and (is_busy(unnamed.code) or (unnamed.code == CONFLICT and len(task_uuids) == 1)):
+        rest = [task_uuid for task_uuid in task_uuids if task_uuid not in named]
+        return Answer(named | dict.fromkeys(rest, error_outcome(unnamed)))
     if not reply.successful or (unnamed is not None and not named):
-        return Answer(named, _refusal(reply.status, unnamed), divisible=_about_the_tasks(reply.status))
+        return _refused(named, reply.status, unnamed)
     return Answer(named | _silence(task_uuids, named, results))
 
 
 def read_status(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
     """Read the answer to `getResponse` tasks.
 
-    In a refused request only "not found" is about a job; anything else is about the asking.
+    What stands in `errors` may be about the asking, and is then no end of a job that may be paid for.
     """
     results = _results(reply, check)
     named = {
-        result.task_uuid: result.outcome
+        result.task_uuid: _status_outcome(result)
         for result in results or ()
         if result.task_uuid in task_uuids
         and result.task_uuid is not None
         and (reply.successful or isinstance(result.outcome, Unknown))
     }
     if not reply.successful and len(named) < len(task_uuids):
-        refusal = next((r.refusal for r in results or () if r.refusal is not None), None)
-        return Answer(named, _refusal(reply.status, refusal), divisible=_about_the_tasks(reply.status))
+        failure = next((r.failure for r in results or () if r.failure is not None), None)
+        return _refused(named, reply.status, failure)
     return Answer(named | _silence(task_uuids, named, results))
 
 
@@ -98,18 +101,32 @@ def _results(reply: Reply, check: URLCheck) -> Sequence[Result] | None:
 
 
 def _submission_outcome(result: Result, status: int) -> Outcome:
-    failure = result.refusal
-    if failure is None or failure.code == CONFLICT:
+    failure = result.failure
+    if failure is None:
         return result.outcome
-    if is_busy(failure.code):
-        return Unclear(f"{failure.code}: {failure.message}")
+    if failure.code == CONFLICT or is_busy(failure.code):
+        return error_outcome(failure)
     return Failed(_refusal(status, failure))
+
+
+def _status_outcome(result: Result) -> Outcome:
+    failure = result.failure
+    if failure is not None and result.in_errors and is_about_asking(failure):
+        return Unclear(f"{failure.code}: {failure.message}")
+    return result.outcome
+
+
+def _refused(named: Mapping[TaskUUID, Outcome], status: int, failure: Failure | None) -> Answer:
+    refusal = _refusal(status, failure)
+    return Answer(named, refusal, divisible=refusal.kind is not FailureKind.ACCOUNT)
 
 
 def _refusal(status: int, failure: Failure | None) -> Failure:
     code, message = _NOT_ABOUT_THE_TASKS.get(
         status, (f"http{status}", f"Runware refused the request with HTTP {status}.")
     )
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        message = f"RUNWARE_API_URL leads elsewhere (HTTP {status}): write the address that it leads to."
     otherwise = FailureKind.REJECTED if _about_the_tasks(status) else FailureKind.ACCOUNT
     if failure is None:
         return Failure(otherwise, code, message)
@@ -117,7 +134,8 @@ def _refusal(status: int, failure: Failure | None) -> Failure:
 
 
 def _about_the_tasks(status: int) -> bool:
-    return status not in _NOT_ABOUT_THE_TASKS
+    redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    return not redirected and status not in _NOT_ABOUT_THE_TASKS
 
 
 def _silence(

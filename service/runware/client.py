@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -23,8 +24,7 @@ from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
 from service.runware.tasks import Task, status_task, video_task
 
-# One submission with all its tries must end before the policy's grace lets the poller send the task again.
-_BACK_OFF_FOR = timedelta(seconds=25)
+_SUBMIT_BACK_OFF_FOR = timedelta(seconds=25)
 # A question is asked again by the next tick anyway.
 _ASK_BACK_OFF_FOR = timedelta(seconds=5)
 # Far beyond the answer to the largest batch.
@@ -47,9 +47,12 @@ class _NoAnswer(Exception):
 
 
 class RunwareClient:
-    """Speaks to Runware's API: many tasks a request, `concurrency` requests at a time.
+    """Speaks to Runware's API: many tasks a request, `ask_concurrency` questions at a time.
 
-    Backs off on 408, 429 and 5xx with full jitter, up to eight seconds, or for as long as `Retry-After` says.
+    Questions have slots of their own, so that a Runware that hangs on them does not keep submissions
+    waiting; how many submissions there are at a time is the caller's affair. A submission ends after
+    `submit_within`, whatever it has come to. Backs off on 408, 429 and 5xx with full jitter, up to eight
+    seconds, or for longer where `Retry-After` says so.
     """
 
     def __init__(
@@ -58,22 +61,27 @@ class RunwareClient:
         url: str,
         api_key: str,
         batch_size: int,
-        concurrency: int,
+        ask_concurrency: int,
+        submit_within: timedelta,
         callbacks: CallbackURLs,
         check: URLCheck,
-        back_off_for: timedelta = _BACK_OFF_FOR,
     ) -> None:
         self._url = url
-        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._headers = {"Authorization": f"Bearer {api_key}", "Accept-Encoding": "identity"}
         self._batch_size = batch_size
-        self._slots = asyncio.Semaphore(concurrency)
+        self._ask_slots = asyncio.Semaphore(ask_concurrency)
+        self._submit_within = submit_within
         self._callbacks = callbacks
         self._check = check
-        self._back_off_for = back_off_for
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=_REQUEST_TIMEOUT, headers=self._headers)
+        self._session = aiohttp.ClientSession(
+            timeout=_REQUEST_TIMEOUT,
+            headers=self._headers,
+            # A small compressed answer can be a huge one.
+            auto_decompress=False,
+        )
         return self
 
     async def __aexit__(
@@ -85,26 +93,34 @@ class RunwareClient:
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         """Send one batch of clips' tasks; an outcome for each, `Unclear` where it may or may not be taken."""
         tasks = {clip.task_uuid: video_task(clip, self._callbacks.url(clip.task_uuid)) for clip in clips}
-        return await _carry_through(list(tasks), lambda batch: self._submit_batch(batch, tasks), Failed)
+        outcomes: dict[TaskUUID, Outcome] = dict.fromkeys(tasks, Unclear("the submission took too long"))
 
-    async def ask(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
-        """Ask how jobs stand, in batches; an outcome for each, `Unclear` where Runware gave no answer."""
+        async def exchange(batch: Sequence[TaskUUID]) -> Answer:
+            return await self._submit_batch(batch, tasks)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._submit_within.total_seconds()):
+                await _carry_through(list(tasks), exchange, Failed, outcomes)
+        return outcomes
+
+    async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        """Ask how jobs stand, in batches; an outcome for each, `Unclear` where none came in time."""
+        outcomes: dict[TaskUUID, Outcome] = dict.fromkeys(
+            task_uuids, Unclear("Runware did not answer in time")
+        )
         batches = [task_uuids[i : i + self._batch_size] for i in range(0, len(task_uuids), self._batch_size)]
-        async with asyncio.TaskGroup() as group:
-            answers = [
-                group.create_task(
-                    _carry_through(batch, self._ask_batch, lambda refusal: Unclear(refusal.message))
-                )
-                for batch in batches
-            ]
-        return {task_uuid: outcome for answer in answers for task_uuid, outcome in answer.result().items()}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()), asyncio.TaskGroup() as group:
+                for batch in batches:
+                    group.create_task(_carry_through(batch, self._ask_batch, _unanswered, outcomes))
+        return outcomes
 
     async def _submit_batch(self, batch: Sequence[TaskUUID], tasks: Mapping[TaskUUID, Task]) -> Answer:
         found: dict[TaskUUID, Outcome] = {}
         waiting = list(batch)
         doubtful = False
         try:
-            async for attempt in self._back_off(self._back_off_for):
+            async for attempt in self._back_off(_SUBMIT_BACK_OFF_FOR):
                 with attempt:
                     if doubtful:
                         found |= await self._taken(waiting)
@@ -112,8 +128,8 @@ class RunwareClient:
                     if not waiting:
                         return Answer(found)
                     reply = await self._post([tasks[task_uuid] for task_uuid in waiting])
-                    # A 5xx, unlike a 429, may have come after the tasks were taken.
-                    doubtful = reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                    # Unlike a 429, a 5xx or a time-out may have come after the tasks were taken.
+                    doubtful = reply.status != HTTPStatus.TOO_MANY_REQUESTS
                     _raise_if_busy(reply)
         except (_Busy, _NoAnswer) as error:
             return Answer(found | dict.fromkeys(waiting, Unclear(str(error))))
@@ -131,7 +147,8 @@ class RunwareClient:
         try:
             async for attempt in self._back_off(_ASK_BACK_OFF_FOR):
                 with attempt:
-                    reply = await self._post([status_task(task_uuid) for task_uuid in batch])
+                    async with self._ask_slots:
+                        reply = await self._post([status_task(task_uuid) for task_uuid in batch])
                     _raise_if_busy(reply)
         except (_Busy, _NoAnswer) as error:
             return Answer(dict.fromkeys(batch, Unclear(str(error))))
@@ -141,10 +158,7 @@ class RunwareClient:
         if self._session is None:
             raise RuntimeError("RunwareClient is used outside its `async with`.")
         try:
-            async with (
-                self._slots,
-                self._session.post(self._url, json=tasks, allow_redirects=False) as response,
-            ):
+            async with self._session.post(self._url, json=tasks, allow_redirects=False) as response:
                 return Reply(response.status, _json(await _read(response)), _seconds(response.headers))
         except TimeoutError as error:
             raise _NoAnswer("Runware did not answer in time") from error
@@ -175,8 +189,9 @@ async def _carry_through(
     task_uuids: Sequence[TaskUUID],
     exchange: Callable[[Sequence[TaskUUID]], Awaitable[Answer]],
     refused: Callable[[Failure], Outcome],
-) -> dict[TaskUUID, Outcome]:
-    outcomes: dict[TaskUUID, Outcome] = {}
+    outcomes: dict[TaskUUID, Outcome],
+) -> None:
+    """Fill in `outcomes` as they come, so that what came is kept if the rest is broken off."""
     batches = [task_uuids]
     while batches:
         batch = batches.pop()
@@ -185,9 +200,12 @@ async def _carry_through(
         smaller = remaining_batches(batch, answer)
         batches += smaller
         if answer.refusal is not None and not smaller:
-            rest = [task_uuid for task_uuid in batch if task_uuid not in outcomes]
+            rest = [task_uuid for task_uuid in batch if task_uuid not in answer.outcomes]
             outcomes |= dict.fromkeys(rest, refused(answer.refusal))
-    return outcomes
+
+
+def _unanswered(refusal: Failure) -> Outcome:
+    return Unclear(f"{refusal.code}: {refusal.message}")
 
 
 def _raise_if_busy(reply: Reply) -> None:
@@ -198,7 +216,7 @@ def _raise_if_busy(reply: Reply) -> None:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked_for = error.reply.retry_after_s if isinstance(error, _Busy) else None
-    return float(_JITTER(state)) if asked_for is None else asked_for
+    return max(float(_JITTER(state)), asked_for or 0.0)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -4,7 +4,7 @@ The catalogue is large and unstable: a code in no group is a failure with its ow
 the official SDK (`runware-sdk` 1.8.0), which sorts by the same names and patterns.
 """
 
-from service.clips.models import FailureKind
+from service.clips.models import Failure, FailureKind
 
 CONFLICT = "conflictTaskUUID"
 """A task with this task UUID has been taken before; the SDK, too, reads it as an acknowledgement."""
@@ -44,6 +44,7 @@ _ACCOUNT = frozenset(
     }
 )
 _ACCOUNT_PARTS = ("ApiKey", "Credits", "Quota", "quota", "Balance", "Suspended", "Disabled")
+_FORM_PREFIXES = ("invalid", "missing", "unsupported", "unknownParameter", "conflict", "duplicate")
 _BUSY = frozenset(
     {
         "rateLimitExceeded",
@@ -64,6 +65,13 @@ def is_not_found(code: str) -> bool:
 def is_busy(code: str) -> bool:
     """Whether the refusal concerns the moment, not the task."""
     return code in _BUSY or "RateLimit" in code
+
+
+def is_about_asking(failure: Failure) -> bool:
+    """Whether an error in the answer to a question is about the question: its sender or its form."""
+    return failure.kind is FailureKind.ACCOUNT or (
+        failure.kind is not FailureKind.SAFETY and failure.code.startswith(_FORM_PREFIXES)
+    )
 
 
 def failure_kind(code: str, otherwise: FailureKind) -> FailureKind:

@@ -1,6 +1,7 @@
 """Reads what Runware says about jobs, in every envelope it has been seen in. Pure."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -26,6 +27,10 @@ _MAX_URL = 8192
 # A clip costs a few dollars; what is far beyond is no price.
 _MAX_COST_USD = 1e6
 
+# The characters of RFC 3986 that no reader treats in a way of its own.
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
 URLCheck = Callable[[str], str | None]
 """Gives the reason why a video URL is not allowed, without its secret parts; None if it is."""
 
@@ -34,32 +39,56 @@ URLCheck = Callable[[str], str | None]
 class Result:
     """One thing said about one job; `task_uuid` is None where the answer names none.
 
-    `refusal` is set where it was said in `errors`, whose meaning depends on what was asked.
+    `failure` is set where it is an error; what that means depends on what was asked, and on whether it stood
+    in `errors` (`in_errors`), which may also speak of the asking, or in the job's own element.
     """
 
     task_uuid: TaskUUID | None
     outcome: Outcome
-    refusal: Failure | None = None
+    failure: Failure | None = None
+    in_errors: bool = False
 
 
 def video_url_check(allowed_hosts: Sequence[str]) -> URLCheck:
     """Make the check for VIDEO_HOSTS: patterns such as `*.runware.ai`; https, or http to loopback."""
 
     def reason_against(url: str) -> str | None:
-        try:
-            parts = urlsplit(url)
-            host = (parts.hostname or "").lower()
-        except ValueError:
-            host = ""
-        if not host or not url.isprintable() or " " in url or "\\" in url or len(url) > _MAX_URL:
+        host = _host(url)
+        if host is None:
             return "its URL can't be read"
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        secure = url.startswith("https://") or (url.startswith("http://") and is_loopback(host))
+        if not secure:
             return f"its URL is not https, at {host}"
         if not any(fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
             return f"its host {host} is not in VIDEO_HOSTS"
         return None
 
     return reason_against
+
+
+def _host(url: str) -> str | None:
+    """Read the host that every reader of the URL agrees on; None if readers might disagree.
+
+    Browsers turn a backslash into a slash, drop control characters and map other scripts, so that what
+    passes here could lead them elsewhere: only plain URLs without a user are read.
+    """
+    if len(url) > _MAX_URL or not _PLAIN_URL.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return None
+    if parts.username is not None or not (_HOST_NAME.fullmatch(host) or _is_address(host)):
+        return None
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return "%" not in host and bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -85,7 +114,7 @@ def pushed_outcomes(body: object, task_uuid: TaskUUID, check: URLCheck) -> Seque
     end here. Raises MalformedResult if the body says nothing about the job.
     """
     outcomes = [
-        Failed(result.refusal) if result.refusal and isinstance(result.outcome, Unclear) else result.outcome
+        Failed(result.failure) if result.failure and isinstance(result.outcome, Unclear) else result.outcome
         for result in read_results(body, check)
         if result.task_uuid == task_uuid
         or (result.task_uuid is None and not isinstance(result.outcome, Acknowledged))
@@ -109,7 +138,9 @@ def read_error(error: Mapping[str, object], otherwise: FailureKind) -> Failure:
 def _walk(body: object, check: URLCheck) -> Iterator[Result]:
     if isinstance(body, list):
         for element in body:
-            yield from _walk(element, check)
+            # One odd element must not hide what the others say.
+            if isinstance(element, list | Mapping):
+                yield from _walk(element, check)
         return
     if not isinstance(body, Mapping):
         raise MalformedResult("A result must be a JSON object, or an array of objects.")
@@ -123,14 +154,14 @@ def _walk(body: object, check: URLCheck) -> Iterator[Result]:
         if isinstance(listed, list) or (isinstance(listed, Mapping) and "status" not in body):
             wrapped = True
             for error in listed if isinstance(listed, list) else [listed]:
-                yield _refusal(error if isinstance(error, Mapping) else {}, body)
+                yield _error(error if isinstance(error, Mapping) else {}, body)
     if not wrapped:
-        yield Result(_task_uuid(body), _outcome(body, check))
+        yield _own_result(body, check)
 
 
-def _refusal(error: Mapping[str, object], around: Mapping[str, object]) -> Result:
+def _error(error: Mapping[str, object], around: Mapping[str, object]) -> Result:
     failure = read_error(error, FailureKind.PROVIDER)
-    return Result(_task_uuid(error) or _task_uuid(around), error_outcome(failure), refusal=failure)
+    return Result(_task_uuid(error) or _task_uuid(around), error_outcome(failure), failure, in_errors=True)
 
 
 def error_outcome(failure: Failure) -> Outcome:
@@ -144,20 +175,21 @@ def error_outcome(failure: Failure) -> Outcome:
     return Failed(failure)
 
 
-def _outcome(element: Mapping[str, object], check: URLCheck) -> Outcome:
+def _own_result(element: Mapping[str, object], check: URLCheck) -> Result:
+    task_uuid = _task_uuid(element)
     status, error, url = element.get("status"), element.get("error"), element.get("videoURL")
     if status == "error" or isinstance(error, Mapping | str):
         details = error if isinstance(error, Mapping) else {"message": error, **element}
         failure = read_error(details, FailureKind.PROVIDER)
-        if is_not_found(failure.code):
-            return error_outcome(failure)
-        return Failed(failure, _cost(element))
+        ended = error_outcome(failure) if is_not_found(failure.code) else Failed(failure, _cost(element))
+        return Result(task_uuid, ended, failure)
     if isinstance(url, str) and url:
         refused = check(url)
-        return Succeeded(url, _cost(element)) if refused is None else VideoRefused(refused)
+        succeeded = Succeeded(url, _cost(element)) if refused is None else VideoRefused(refused)
+        return Result(task_uuid, succeeded)
     if status == "success":
-        return Unclear("success without a videoURL")
-    return Acknowledged()
+        return Result(task_uuid, Unclear("success without a videoURL"))
+    return Result(task_uuid, Acknowledged())
 
 
 def _cost(element: Mapping[str, object]) -> float | None:
