@@ -78,6 +78,8 @@ def serve(**options: Any) -> None:
             build_app(settings),
             # uvicorn's own access log would show the tokens in callback URLs.
             access_log=False,
+            # So would its line about a refused WebSocket.
+            ws="none",
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,

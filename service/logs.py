@@ -10,13 +10,16 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # A URL's query or fragment may hold a signature or a token: the callback URL's does.
-_URL_SECRET_PART = re.compile(r"((?:https?|postgres(?:ql)?)://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
+_URL_SECRET_PART = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2}[^\s?#]*)[?#]\S*")
 _URL_USER = re.compile(r"(://)[^\s/@\"']+@")
-_BEARER = re.compile(r"(?i)(bearer\s+)\S+")
+_CREDENTIAL = re.compile(r"(?i)\b(bearer\s+|basic\s+)\S+")
+_NAMED_SECRET = re.compile(
+    r"(?i)\b([\w-]*(?:token|sig|signature|api_?key|secret|password|credential)(?:=|%3D))[^\s&\"'<>]+"
+)
 
 
 class Redactor:
-    """Takes known secrets, bearer tokens and the queries of URLs out of all that is logged."""
+    """Takes known secrets, credentials and the queries of URLs out of texts and of all that is logged."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [secret for secret in secrets if secret]
@@ -31,7 +34,8 @@ class Redactor:
             text = text.replace(secret, "***")
         text = _URL_SECRET_PART.sub(r"\1?***", text)
         text = _URL_USER.sub(r"\1***@", text)
-        return _BEARER.sub(r"\1***", text)
+        text = _CREDENTIAL.sub(r"\1***", text)
+        return _NAMED_SECRET.sub(r"\1***", text)
 
     def _clean(self, value: object) -> object:
         if isinstance(value, str):

@@ -34,7 +34,7 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
 
     Signals are left to the caller. Raises RuntimeError if the application does not start.
     """
-    server = _Server(uvicorn.Config(app, access_log=False, log_config=None))
+    server = _Server(uvicorn.Config(app, access_log=False, ws="none", log_config=None))
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started:

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     )
     submission_grace_seconds: float = Field(
         60,
-        ge=0,
+        ge=1,
         le=3600,
         description="How long a task that was sent may be unknown to Runware before it is sent again.",
     )
@@ -158,12 +158,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if not self.runware_api_key.get_secret_value().strip():
-            raise ValueError("RUNWARE_API_KEY is blank: write the key from Runware's dashboard")
+        if not re.fullmatch(r"[!-~]+", self.runware_api_key.get_secret_value()):
+            raise ValueError(
+                "RUNWARE_API_KEY is no key: write the one from Runware's dashboard, without spaces"
+            )
         if self.public_url and not self.webhook_secret:
             raise ValueError(
                 "PUBLIC_URL is set, but WEBHOOK_SECRET is not, so that anyone could push results: "
                 "set WEBHOOK_SECRET to the output of: openssl rand -hex 32"
+            )
+        if (
+            self.public_url
+            and not self.service_token
+            and not is_loopback(urlsplit(self.public_url).hostname or "")
+        ):
+            raise ValueError(
+                "PUBLIC_URL leads here from elsewhere, so that others can reach the service and spend its "
+                "credit: set SERVICE_TOKEN to the output of: openssl rand -hex 32"
             )
         if not is_loopback(self.host) and not self.service_token:
             raise ValueError(

@@ -128,7 +128,7 @@ class Routes:
                 "Send 'Authorization: Bearer KEY' or an authentication task first",
                 "apiKey",
             )
-        if expected and not hmac.compare_digest(str(key).encode(), expected.encode()):
+        if expected and not hmac.compare_digest(str(key).encode(errors="surrogateescape"), expected.encode()):
             raise _RefusedRequestError(401, "invalidApiKey", "This API key is not the sandbox's", "apiKey")
         return {"taskType": "authentication", "connectionSessionUUID": str(uuid4())} if greeted else None
 
@@ -189,7 +189,7 @@ def _read_fault_header(request: web.Request) -> RequestFaults:
 def _read_tasks(body: bytes) -> list[object]:
     try:
         tasks = json.loads(body)
-    except ValueError as failure:
+    except (ValueError, RecursionError) as failure:
         raise _RefusedRequestError(400, "invalidJSON", "The body is not JSON") from failure
     if not isinstance(tasks, list) or not tasks:
         raise _RefusedRequestError(

@@ -2,13 +2,16 @@ import hmac
 
 from starlette.requests import Request
 
+from service.runware.results import is_loopback
 from service.web.errors import Unauthorized
 
 
 class Access:
-    """Decides who may call. Without a `service_token` everyone who can reach the service may.
+    """Decides who may call.
 
-    The settings then let it listen on loopback only.
+    Without a `service_token` that is everyone on this machine: the settings then let the service listen on
+    loopback only, and a call must also name a loopback host, since a web page elsewhere can have its own
+    name lead to this machine.
     """
 
     def __init__(self, service_token: str | None) -> None:
@@ -17,6 +20,11 @@ class Access:
     def require(self, request: Request) -> None:
         """Let the caller pass. Raises Unauthorized."""
         if self._token is None:
+            if not is_loopback(request.url.hostname or ""):
+                raise Unauthorized(
+                    "Without a SERVICE_TOKEN the service answers to localhost only. "
+                    "Set one to call it by another name."
+                )
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):

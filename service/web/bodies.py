@@ -42,8 +42,6 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as invalid:
-        if any(error["type"] == "json_invalid" for error in invalid.errors()):
-            raise BadRequest("The body is not JSON. Correct it and call again.") from None
         raise body_error(invalid) from None
 
 

@@ -14,6 +14,7 @@ from service.errors import (
     MalformedResult,
     ProjectNotFound,
     ProviderRefused,
+    ProviderUnavailable,
     SceneNotFound,
     ServiceError,
     StoreUnavailable,
@@ -58,6 +59,7 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
     VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
+    ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -90,6 +92,8 @@ async def http_error(_request: Request, error: Exception) -> Response:
 def body_error(invalid: ValidationError) -> BadRequest | InvalidValue:
     """Tell a body of the wrong shape from a wrong value, and say where it is wrong."""
     errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+    if any(e["type"] == "json_invalid" for e in errors):
+        return BadRequest("The body is not JSON. Correct it and call again.")
     listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:5])
     more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""  # noqa: PLR2004 - as many as were listed
     shape = any(e["type"] in ("missing", "extra_forbidden") or e["type"].endswith("_type") for e in errors)

@@ -1,17 +1,19 @@
 """The bodies of requests and answers. The handlers use these models, and /openapi.json is made from them."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
-from service.clips.models import Clip, Project, SceneKey
+from service.clips.models import Clip, Project
 from service.clips.progress import Progress, SceneProgress
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
 
-FRAMES_INCOMPLETE = "frames_incomplete"
+# Each scene can cost dollars: more than this in one call is a mistake.
+MAX_SCENES = 10_000
 
 
 def _absent(value: object) -> bool:
@@ -22,8 +24,20 @@ def _scene_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _finite(value: object) -> object:
+    # Infinity is no JSON, and no database could be asked about what holds it.
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise ValueError("numbers must be finite") from None
+    return value
+
+
 Optional = Field(default=None, exclude_if=_absent)
 SceneName = Annotated[str, BeforeValidator(_scene_text, json_schema_input_type=str | int)]
+ByScene = Annotated[
+    dict[str, dict[str, JsonValue] | None], Field(max_length=MAX_SCENES), AfterValidator(_finite)
+]
 Clips = Annotated[
     dict[str, str], Field(description='By task UUID: "pending", "failed" or the URL of the finished video.')
 ]
@@ -38,7 +52,7 @@ class ProjectCall(BaseModel):
 class RetryCall(ProjectCall):
     """Names the project, and the scenes to retry; without `scenes`, every failed one."""
 
-    scenes: list[SceneName] | None = Field(default=None, max_length=10_000)
+    scenes: list[SceneName] | None = Field(default=None, max_length=MAX_SCENES)
 
 
 class NewProject(BaseModel):
@@ -46,8 +60,8 @@ class NewProject(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    frames: dict[str, dict[str, JsonValue] | None]
-    scenes: dict[str, dict[str, JsonValue] | None] = Field(default_factory=dict)
+    frames: ByScene
+    scenes: ByScene = Field(default_factory=dict)
     script: str | None = None
     input_image_url: str | None = None
     audio_recording_url: str | None = None
@@ -108,7 +122,7 @@ class GenerateAnswer(Counts):
         """Tell what was generated."""
         return cls(
             **_counts(project_id, generated.progress),
-            all_complete=generated.progress.completed == generated.progress.total,
+            all_complete=0 < generated.progress.total == generated.progress.completed,
             results=[
                 SceneResult.of(scene, generated.problems.get(scene.scene)) for scene in generated.scenes
             ],
@@ -116,7 +130,7 @@ class GenerateAnswer(Counts):
 
 
 class JobDetail(BaseModel):
-    """One scene's job, in the words of `check-clips-status`. A scene without frames has no `jobId`."""
+    """One scene's job, in the words of `check-clips-status`. A scene without a clip has no `jobId`."""
 
     job_id: Annotated[str | None, Field(serialization_alias="jobId")]
     scene_key: Annotated[str, Field(serialization_alias="sceneKey")]
@@ -155,33 +169,26 @@ class JobError(BaseModel):
 
 
 class Job(BaseModel):
-    """A scene's current clip. A scene that lacks a frame stands here as failed, without a task UUID."""
+    """A scene's current clip."""
 
     scene: str
-    task_uuid: str | None
+    task_uuid: str
     status: Literal["submitting", "pending", "succeeded", "failed"]
-    video_url: str | None = None
-    error: JobError | None = None
-    cost_usd: float | None = None
-    duration_s: int | None = None
-    attempt: int | None = None
-    submitted_at: datetime | None = None
-    settled_at: datetime | None = None
-    settled_by: Literal["webhook", "poll", "check", "submission", "timeout"] | None = None
+    video_url: str | None
+    error: JobError | None
+    cost_usd: float | None
+    duration_s: int
+    attempt: int
+    submitted_at: datetime
+    settled_at: datetime | None
+    settled_by: Literal["webhook", "poll", "check", "submission", "timeout"] | None
 
     @classmethod
-    def of(cls, scene: SceneProgress) -> Self:
-        """Tell of a scene's clip, or of what it lacks."""
-        if scene.clip is None:
-            error = JobError(code=FRAMES_INCOMPLETE, message=scene.problem or "", kind="frames")
-            return cls(scene=scene.scene, task_uuid=None, status="failed", error=error)
-        return cls._of_clip(scene.scene, scene.clip)
-
-    @classmethod
-    def _of_clip(cls, scene: SceneKey, clip: Clip) -> Self:
+    def of(cls, clip: Clip) -> Self:
+        """Tell of a clip."""
         failure = clip.failure
         return cls(
-            scene=scene,
+            scene=clip.scene,
             task_uuid=clip.task_uuid,
             status=clip.status.value,
             video_url=clip.video_url,
@@ -196,10 +203,9 @@ class Job(BaseModel):
 
 
 class ProjectSummary(BaseModel):
-    """A project without its scenes and frames."""
+    """A project without what can be long: its script, scenes and frames."""
 
     id: UUID
-    script: str | None
     clips: Clips
     video_url: str | None
     input_image_url: str | None
@@ -222,6 +228,7 @@ class ProjectList(BaseModel):
 class ProjectDetail(ProjectSummary):
     """A project's row under its column names, and its jobs in scene order."""
 
+    script: str | None
     scenes: Any
     frames: Any
     jobs: list[Job]
@@ -230,7 +237,7 @@ class ProjectDetail(ProjectSummary):
     def with_jobs(cls, project: Project, progress: Progress) -> Self:
         """Tell of a project and of its clips."""
         columns = {name: getattr(project, name) for name in project.__dataclass_fields__}
-        return cls(**columns, jobs=[Job.of(scene) for scene in progress.scenes])
+        return cls(**columns, jobs=[Job.of(scene.clip) for scene in progress.scenes if scene.clip])
 
 
 class WebhookReceipt(BaseModel):

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 # A browser asks again whether it may call only after this long; also Chromium's own upper bound.
 _PREFLIGHT_MAX_AGE_S = 7200
+_QUERY_IN_PATH = re.compile(r"[?&;=#]")
+_MAX_PATH = 200
 _QUIET_PATHS = ("/healthz", "/readyz")
 
 
@@ -36,7 +38,7 @@ def starlette_app(
     async def describe(_request: Request) -> Response:
         return JSONResponse(document)
 
-    return Starlette(
+    app = Starlette(
         routes=[*routes(listed, access), Route("/openapi.json", describe)],
         middleware=[
             Middleware(
@@ -52,6 +54,9 @@ def starlette_app(
         exception_handlers={ServiceError: service_error, HTTPException: http_error},
         lifespan=lifespan,
     )
+    # A redirect would repeat the query, and so a token, in an answer.
+    app.router.redirect_slashes = False
+    return app
 
 
 class RequestLog:
@@ -69,6 +74,8 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         started, status = time.perf_counter(), 0
+        # A path may hold an encoded query, and so a token.
+        path = _QUERY_IN_PATH.split(scope["path"], maxsplit=1)[0][:_MAX_PATH]
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -79,16 +86,17 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_and_note)
         except Exception:
-            log.exception("request failed", method=scope["method"], path=scope["path"])
+            log.exception("request failed", method=scope["method"], path=path)
             if status:
                 raise
             message = "Something unexpected went wrong; the log says what. The call may be repeated."
             await error_response(500, message, "internal_error")(scope, receive, send_and_note)
-        quiet = scope["path"] in _QUIET_PATHS and status < 400  # noqa: PLR2004 - where HTTP's errors begin
+        quiet = path in _QUIET_PATHS and status < 400  # noqa: PLR2004 - where HTTP's errors begin
         if not quiet:
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+            log.info("request", method=scope["method"], path=path, status=status, ms=milliseconds)
 
 
 def _origin_regex(pattern: str) -> str:
-    return ".*" if pattern == "*" else re.escape(pattern).replace(r"\*", r"[^/]*")
+    # A star stands for a part of a host name, or a port; never for what would begin another part of the URL.
+    return ".*" if pattern == "*" else re.escape(pattern).replace(r"\*", r"[\w.-]*")
