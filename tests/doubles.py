@@ -1,8 +1,8 @@
 """Stand-ins for the world, for tests of one part alone."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from service.clips.models import Clip, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome
@@ -17,11 +17,15 @@ class ScriptedProvider:
         self.outcome = outcome or Acknowledged()
         self.submitted: list[TaskUUID] = []
         self.asked: list[TaskUUID] = []
+        self.before_submission: Callable[[Sequence[Clip]], Awaitable[None]] | None = None
 
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
+        if self.before_submission is not None:
+            await self.before_submission(clips)
         return self._answer(self.submitted, (clip.task_uuid for clip in clips))
 
-    async def ask(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+    async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        assert within > timedelta(0)
         return self._answer(self.asked, task_uuids)
 
     def _answer(self, kept: list[TaskUUID], task_uuids: Iterable[TaskUUID]) -> Mapping[TaskUUID, Outcome]:

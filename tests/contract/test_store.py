@@ -188,10 +188,38 @@ async def test_late_success_of_an_earlier_attempt_becomes_current_again(
     assert (await read(store, project_id)).clips == {first.task_uuid: VIDEO_URL}
 
 
+@pytest.mark.parametrize("standing", [succeeded, replace])
+async def test_new_attempt_loses_against_a_clip_that_is_pending_or_came_meanwhile(
+    store: Store, project_id: ProjectId, standing: Callable[[Clip], Clip]
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([standing(first)], NOON)
+    (given,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
+    assert given.task_uuid == first.task_uuid
+    assert len(await store.attempts(project_id, {first.fingerprint})) == 1
+
+
+async def test_recording_what_stands_already_changes_nothing(store: Store, project_id: ProjectId) -> None:
+    recorded = await record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(5)))
+    before = await read(store, project_id)
+    assert list(await store.record(project_id, recorded, LATER)) == recorded
+    assert await read(store, project_id) == before
+
+
+async def test_clock_that_is_set_back_does_not_hold_up_the_claims(
+    store: Store, project_id: ProjectId
+) -> None:
+    await record(store, project_id, clip(project_id=project_id))
+    hour_ahead = NOON + timedelta(hours=1)
+    assert len(await store.claim("before", hour_ahead, hour_ahead + timedelta(seconds=9), 10)) == 1
+    assert len(await store.claim("after", NOON, NOON + timedelta(seconds=9), 10)) == 1
+
+
 async def test_attempts_are_all_clips_of_the_fingerprints_asked_for(
     store: Store, project_id: ProjectId
 ) -> None:
     (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([failed(first)], NOON)
     (second,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
     (other,) = await record(store, project_id, clip(project_id=project_id, prompt="Another."))
     assert {one.task_uuid for one in await store.attempts(project_id, {first.fingerprint})} == {

@@ -1,7 +1,7 @@
 """Settlement, submission and polling against a real store, one part at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,18 +12,30 @@ import pytest
 
 from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy, TaskUUID
-from service.clips.outcomes import Acknowledged, Failed, Outcome, Succeeded, Unclear, Unknown
-from service.errors import StoreUnavailable
+from service.clips.outcomes import (
+    Acknowledged,
+    Failed,
+    Outcome,
+    Succeeded,
+    Unclear,
+    Unknown,
+    VideoRefused,
+)
+from service.errors import ProviderUnavailable, StoreUnavailable
+from service.logs import Redactor
 from service.workflow.background import Background
+from service.workflow.check import Checker
+from service.workflow.generate import Generated, Generator
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
-from tests.builders import VIDEO_URL, MovableClock, clip
+from tests.builders import SETTINGS, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
 
 SUCCESS = Succeeded(VIDEO_URL, 0.8)
 FAILURE = Failed(Failure(FailureKind.PROVIDER, "inferenceError", "Broken."))
+SECRET = "the-key-of-the-account"
 UNKNOWN = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
 
 
@@ -52,7 +64,7 @@ class Parts:
 async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10)) -> AsyncIterator[Parts]:
     clock, policy, provider = MovableClock(), Policy(), ScriptedProvider()
     async with WatchedStore(path / "clips.db") as store:
-        settler = Settler(store, policy, clock)
+        settler = Settler(store, policy, clock, Redactor([SECRET]).text)
         submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
         background = Background()
         poller = Poller(store, provider, settler, submitter, background, clock, policy, interval)
@@ -77,7 +89,7 @@ def event(one: Clip, outcome: Outcome = SUCCESS, by: SettledBy = SettledBy.WEBHO
 async def test_a_thousand_results_at_once_cost_a_few_writes(parts: Parts) -> None:
     clips = await parts.record(1000)
     effects = await asyncio.gather(*(parts.settler.settle([event(one)]) for one in clips))
-    assert {effect for (effect,) in effects} == {Effect.SETTLED}
+    assert {effect for (effect,) in effects} == {Effect.CHANGED}
     assert parts.store.writes <= 5
 
 
@@ -94,11 +106,11 @@ async def test_of_many_paths_at_once_exactly_one_settles_a_clip(parts: Parts) ->
     (one,) = await parts.record(1)
     outcomes: list[Outcome] = [SUCCESS, FAILURE] * 20
     effects = await asyncio.gather(*(parts.settler.settle([event(one, outcome)]) for outcome in outcomes))
-    assert [effect for (effect,) in effects].count(Effect.SETTLED) == 1
+    assert [effect for (effect,) in effects].count(Effect.CHANGED) == 1
 
 
 async def test_two_settlers_on_one_store_do_not_overwrite_each_other(parts: Parts) -> None:
-    other = Settler(parts.store, Policy(), parts.clock)
+    other = Settler(parts.store, Policy(), parts.clock, str)
     writer = asyncio.create_task(other.run())
     clips = await parts.record(50)
     one_by_one = [[event(one, SUCCESS)] for one in clips]
@@ -107,7 +119,7 @@ async def test_two_settlers_on_one_store_do_not_overwrite_each_other(parts: Part
         *(parts.settler.settle(events) for events in one_by_one),
         *(other.settle(events) for events in contrary),
     )
-    assert [effect for (effect,) in effects].count(Effect.SETTLED) == 50
+    assert [effect for (effect,) in effects].count(Effect.CHANGED) == 50
     await other.stop()
     await writer
 
@@ -115,7 +127,7 @@ async def test_two_settlers_on_one_store_do_not_overwrite_each_other(parts: Part
 async def test_result_for_no_clip_is_told_and_the_others_are_stored(parts: Parts) -> None:
     (one,) = await parts.record(1)
     nobody = Event(TaskUUID("nobody"), SUCCESS, SettledBy.WEBHOOK)
-    assert await parts.settler.settle([nobody, event(one)]) == [Effect.NO_SUCH_CLIP, Effect.SETTLED]
+    assert await parts.settler.settle([nobody, event(one)]) == [Effect.NO_SUCH_CLIP, Effect.CHANGED]
 
 
 async def test_failed_write_reaches_every_caller_and_the_writer_goes_on(parts: Parts) -> None:
@@ -126,7 +138,7 @@ async def test_failed_write_reaches_every_caller_and_the_writer_goes_on(parts: P
     )
     assert [type(end) for end in ends] == [StoreUnavailable, StoreUnavailable]
     parts.store.failing = False
-    assert await parts.settler.settle([event(one)]) == [Effect.SETTLED]
+    assert await parts.settler.settle([event(one)]) == [Effect.CHANGED]
 
 
 async def test_caller_who_went_away_does_not_hold_up_the_others(parts: Parts) -> None:
@@ -137,13 +149,13 @@ async def test_caller_who_went_away_does_not_hold_up_the_others(parts: Parts) ->
     await asyncio.sleep(0.05)
     gone.cancel()
     parts.store.gate.set()
-    assert await waiting == [Effect.SETTLED]
+    assert await waiting == [Effect.CHANGED]
     assert (await parts.stored(one)).status is ClipStatus.SUCCEEDED
 
 
 async def test_after_stop_nobody_waits_for_ever(parts: Parts) -> None:
     (one,) = await parts.record(1)
-    settler = Settler(parts.store, Policy(), parts.clock)
+    settler = Settler(parts.store, Policy(), parts.clock, str)
     await settler.stop()
     with pytest.raises(StoreUnavailable, match="stopping"):
         await settler.settle([event(one)])
@@ -151,14 +163,99 @@ async def test_after_stop_nobody_waits_for_ever(parts: Parts) -> None:
 
 async def test_ledger_counts_a_send_before_the_request_carries_it(parts: Parts) -> None:
     (one,) = await parts.record(1)
-    parts.provider.outcome = Unclear("no answer")
+    seen: list[Clip] = []
+
+    async def look_at_the_ledger(clips: Sequence[Clip]) -> None:
+        seen.extend([await parts.stored(sent) for sent in clips])
+
+    parts.provider.before_submission = look_at_the_ledger
     await parts.submitter.submit([one])
-    stored = await parts.stored(one)
-    assert (stored.status, stored.sends, parts.provider.submitted) == (
-        ClipStatus.SUBMITTING,
-        1,
-        [one.task_uuid],
-    )
+    assert [(sent.task_uuid, sent.status, sent.sends) for sent in seen] == [
+        (one.task_uuid, ClipStatus.SUBMITTING, 1)
+    ]
+
+
+async def test_tick_never_sends_again_without_runwares_word_that_the_task_is_unknown(parts: Parts) -> None:
+    await parts.record(1)
+    parts.provider.outcome = Unclear("HTTP 503")
+    for _ in range(5):
+        parts.clock.advance(seconds=61)
+        await parts.poller.tick()
+        await parts.background.drain(5)
+    assert parts.provider.submitted == []
+
+
+async def test_project_is_asked_about_once_a_second_however_many_people_watch(parts: Parts) -> None:
+    await parts.record(3)
+    checker = Checker(parts.store, parts.provider, parts.settler)
+    await asyncio.gather(*(checker.check(parts.project_id) for _ in range(20)))
+    assert len(parts.provider.asked) == 3
+    await asyncio.sleep(1.1)
+    await checker.check(parts.project_id)
+    assert len(parts.provider.asked) == 6
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A generator over a project of one scene whose first job has timed out."""
+
+    parts: Parts
+    generator: Generator
+    project_id: ProjectId
+
+    async def again(self, outcome: Outcome) -> Generated:
+        self.parts.provider.outcome = outcome
+        return await self.generator.retry(self.project_id, None)
+
+    async def clip(self) -> Clip:
+        (one,) = await self.parts.store.current_clips(self.project_id)
+        return one
+
+
+@pytest.fixture
+async def timed_out(parts: Parts) -> Purchase:
+    generator = Generator(parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS)
+    project_id = await parts.store.create_project(ProjectDraft(frames=frames(1), scenes={}), parts.clock())
+    await generator.generate(project_id)
+    parts.clock.advance(minutes=31)
+    await parts.poller.tick()
+    purchase = Purchase(parts, generator, project_id)
+    assert (await purchase.clip()).presumed_failed
+    return purchase
+
+
+@pytest.mark.parametrize("outcome", [Acknowledged(), VideoRefused("its host is not in VIDEO_HOSTS")])
+async def test_job_that_runware_still_has_is_waited_for_and_not_bought_again(
+    timed_out: Purchase, outcome: Outcome
+) -> None:
+    answer = await timed_out.again(outcome)
+    assert (answer.progress.pending, answer.progress.failed) == (1, 0)
+    assert len(timed_out.parts.provider.submitted) == 1
+    timed_out.parts.clock.advance(minutes=29)
+    await timed_out.parts.poller.tick()
+    assert (await timed_out.clip()).status is ClipStatus.PENDING
+    timed_out.parts.clock.advance(minutes=2)
+    await timed_out.parts.poller.tick()
+    assert (await timed_out.clip()).presumed_failed
+
+
+async def test_job_that_finished_after_its_time_is_taken_and_not_bought_again(timed_out: Purchase) -> None:
+    answer = await timed_out.again(SUCCESS)
+    assert answer.progress.completed == 1
+    assert len(timed_out.parts.provider.submitted) == 1
+
+
+async def test_nothing_is_bought_while_runware_can_not_be_asked(timed_out: Purchase) -> None:
+    with pytest.raises(ProviderUnavailable, match="Nothing was bought"):
+        await timed_out.again(Unclear("HTTP 503"))
+    assert len(timed_out.parts.provider.submitted) == 1
+    assert (await timed_out.clip()).attempt == 1
+
+
+async def test_job_that_runware_does_not_know_any_more_is_bought_again(timed_out: Purchase) -> None:
+    await timed_out.again(UNKNOWN)
+    assert len(timed_out.parts.provider.submitted) == 2
+    assert (await timed_out.clip()).attempt == 2
 
 
 async def test_nothing_is_sent_that_could_not_be_put_into_the_ledger(parts: Parts) -> None:
@@ -227,5 +324,15 @@ async def test_poller_that_has_not_ticked_for_a_minute_is_not_alive(parts: Parts
 
 async def test_acknowledged_clip_is_pending_whoever_asked(parts: Parts) -> None:
     (one,) = await parts.record(1)
-    assert await parts.settler.settle([event(one, Acknowledged(), SettledBy.CHECK)]) == [Effect.MOVED]
+    assert await parts.settler.settle([event(one, Acknowledged(), SettledBy.CHECK)]) == [Effect.CHANGED]
     assert (await parts.stored(one)).status is ClipStatus.PENDING
+
+
+async def test_secrets_in_the_providers_words_are_not_stored(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    words = f"can't reach https://clips.example/webhooks/runware?job=1&token=2, key {SECRET}"
+    refused = Failed(Failure(FailureKind.REJECTED, "invalidWebhookURL", words))
+    await parts.settler.settle([event(one, refused)])
+    stored = await parts.stored(one)
+    assert stored.failure is not None
+    assert stored.failure.message == "can't reach https://clips.example/webhooks/runware?*** key ***"

@@ -1,6 +1,7 @@
 """What a caller sees: answers, refusals, CORS, and the description of it all."""
 
 import io
+import json
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -190,6 +191,29 @@ async def test_with_a_service_token_every_call_but_the_public_ones_needs_it(tmp_
         for path in ("/healthz", "/readyz", "/openapi.json"):
             async with world.session.get(world.url + path) as response:
                 assert response.status == 200, path
+
+
+async def test_without_a_token_only_localhost_is_answered_so_that_no_page_can_rebind_its_name(
+    world: World,
+) -> None:
+    project_id = await world.store(1)
+    for host in ("attacker.example", "attacker.example:8000", "127.0.0.1.attacker.example", "10.0.0.1"):
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        status, _ = await world.post("/generate-clips", {"project_id": project_id}, headers=headers)
+        assert status == 401
+    assert (await world.ledger())["accepted"] == 0
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+async def test_number_that_is_no_json_is_not_stored(world: World, number: str) -> None:
+    body = f'{{"frames": {{"1": {{"first_frame": {number}}}}}}}'.encode()
+    status, answer = await refused(world, "/projects", body)
+    assert (status, answer["code"]) == (422, "invalid_value")
+
+
+async def test_project_of_too_many_scenes_is_refused(world: World) -> None:
+    body = json.dumps({"frames": {str(n): None for n in range(10_001)}}).encode()
+    assert (await refused(world, "/projects", body))[0] == 422
 
 
 async def test_health_tells_states_and_nothing_else(world: World) -> None:

@@ -54,7 +54,7 @@ async def test_kill_in_the_middle_of_a_submission_loses_nothing_and_pays_once(
         jobs = await world.settled(project_id)
         assert [job["status"] for job in jobs] == ["succeeded"] * 20
         ledger = await world.ledger()
-        assert (ledger["accepted"], ledger["billed"]) == (20, 20)
+        assert (ledger["accepted"], ledger["billed"], ledger["seen_twice"]) == (20, 20, [])
         assert set(ledger["tasks"]) == {job["task_uuid"] for job in jobs}
         assert set((await world.project(project_id))["clips"]) == set(ledger["tasks"])
         print(  # noqa: T201 - the numbers, for who reads them with -rP
@@ -79,6 +79,26 @@ async def test_sigterm_finishes_what_is_in_flight(tmp_path: Path) -> None:
         assert code in (0, -15)
         assert "stopping" in service.log
         assert "Traceback" not in service.log
+
+
+async def test_stop_during_a_back_off_ends_soon_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    busy = sandbox_options(burst_rate=1, burst_length=10_000, burst_status=503)
+    async with (
+        Sandbox(busy, files=tmp_path / "videos").serving() as sandbox_url,
+        aiohttp.ClientSession() as session,
+        ServiceProcess(sandbox_url, tmp_path, SUBMISSION_GRACE_SECONDS="5") as service,
+    ):
+        world = service.world(session)
+        project_id = await world.store(3)
+        call = asyncio.create_task(world.generate(project_id))
+        await world.until(project_id, lambda jobs: len(jobs) == 3)
+        await service.terminate()
+        assert (await call)["pending"] == 3
+        await world.set_faults()
+        await service.start()
+        jobs = await world.settled(project_id)
+        assert {job["status"] for job in jobs} == {"succeeded"}
+        assert (await world.ledger())["accepted"] == 3
 
 
 async def test_log_has_a_line_for_each_outcome_and_no_secret(tmp_path: Path) -> None:
@@ -180,7 +200,7 @@ async def test_port_in_use_is_told_in_a_sentence(tmp_path: Path, command: str) -
     [
         ({}, "RUNWARE_API_KEY is not set."),
         ({"RUNWARE_API_KEY": "k", "HOST": "0.0.0.0"}, "SERVICE_TOKEN"),
-        ({"RUNWARE_API_KEY": "k", "PUBLIC_URL": "https://clips.example"}, "WEBHOOK_SECRET"),
+        ({"RUNWARE_API_KEY": "k", "PUBLIC_URL": "http://localhost:8000"}, "WEBHOOK_SECRET"),
     ],
 )
 async def test_wrong_settings_are_refused_at_start_with_the_remedy(

@@ -204,13 +204,13 @@ async def test_incomplete_scene_fails_with_what_it_lacks_while_the_others_go_on(
         }
         assert answer["completed"] + answer["pending"] + answer["failed"] == answer["total_clips"] == 3
         assert len(answer["clips"]) == 2
-        jobs = await world.until(
-            project_id, lambda jobs: all(job["settled_at"] for job in jobs if job["task_uuid"])
-        )
-        assert [(job["scene"], job["status"]) for job in jobs] == [
-            ("1", "succeeded"),
-            ("2", "failed"),
-            ("10", "succeeded"),
-        ]
+        jobs = await world.settled(project_id)
+        assert [(job["scene"], job["status"]) for job in jobs] == [("1", "succeeded"), ("10", "succeeded")]
         checked = await world.check(project_id)
         assert (checked["total_clips"], checked["completed"], checked["failed"]) == (3, 2, 1)
+        assert checked["details"][1] == {
+            "jobId": None,
+            "sceneKey": "2",
+            "status": "failed",
+            "error": "last_frame missing",
+        }

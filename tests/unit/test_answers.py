@@ -128,6 +128,54 @@ def test_not_found_counts_in_a_refused_poll_as_well() -> None:
     assert isinstance(status_of(404, {"errors": [error("taskNotFound", A)]}, A).outcomes[A], Unknown)
 
 
+@pytest.mark.parametrize("in_data", [False, True])
+def test_conflict_and_busy_mean_the_same_wherever_they_stand(in_data: bool) -> None:
+    def body(code: str) -> Any:
+        if in_data:
+            return {"data": [{"taskUUID": A, "status": "error", "error": error(code)}]}
+        return {"errors": [error(code, A)]}
+
+    assert submission(200, body("conflictTaskUUID"), A).outcomes == {A: Acknowledged()}
+    assert isinstance(submission(200, body("rateLimitExceeded"), A).outcomes[A], Unclear)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("code", ["rateLimitExceeded", "internalServerError", "serviceUnavailable"])
+def test_busy_error_without_a_name_fails_no_clip(status: int, code: str) -> None:
+    answer = submission(status, {"errors": [error(code)]})
+    assert answer.refusal is None
+    assert [type(outcome) for outcome in answer.outcomes.values()] == [Unclear, Unclear]
+
+
+def test_conflict_without_a_name_is_divided_until_it_can_only_mean_one_task() -> None:
+    assert submission(400, {"errors": [error("conflictTaskUUID")]}).divisible
+    assert submission(400, {"errors": [error("conflictTaskUUID")]}, A).outcomes == {A: Acknowledged()}
+
+
+@pytest.mark.parametrize(
+    "code", ["invalidApiKey", "insufficientCredits", "invalidTaskType", "missingParameter"]
+)
+def test_error_about_the_asking_is_no_end_of_the_job(code: str) -> None:
+    assert isinstance(status_of(200, {"errors": [error(code, A)]}, A).outcomes[A], Unclear)
+
+
+def test_one_odd_element_does_not_hide_the_others() -> None:
+    body = {"data": [None, 7, {"taskUUID": A, "status": "success", "videoURL": URL}]}
+    assert status_of(200, body, A).outcomes == {A: Succeeded(URL, None)}
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirect_is_told_as_a_wrong_address_and_never_divided(status: int) -> None:
+    answer = submission(status, NoJSON())
+    assert not answer.divisible
+    assert answer.refusal is not None
+    assert "RUNWARE_API_URL" in answer.refusal.message
+
+
+def test_account_code_is_never_divided_whatever_the_status() -> None:
+    assert not submission(400, {"errors": [error("invalidApiKey")]}).divisible
+
+
 def test_refused_batch_is_sent_again_without_the_tasks_it_names() -> None:
     assert remaining_batches([A, B, C], Answer({B: Failed(REFUSED)}, REFUSED, divisible=True)) == [[A, C]]
 

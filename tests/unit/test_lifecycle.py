@@ -12,6 +12,7 @@ from service.clips.outcomes import (
     Expired,
     Failed,
     Outcome,
+    Reopened,
     Succeeded,
     Unclear,
     Unknown,
@@ -82,8 +83,20 @@ def test_late_success_beats_a_presumed_failure(kind: FailureKind) -> None:
     assert (settled.status, settled.failure, settled.video_url) == (ClipStatus.SUCCEEDED, None, VIDEO_URL)
 
 
-@pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o is not SUCCESS])
-def test_presumed_failure_stands_against_everything_but_success(outcome: Outcome) -> None:
+@pytest.mark.parametrize("kind", [FailureKind.TIMEOUT, FailureKind.LOST])
+def test_presumed_failure_is_waited_for_again_when_a_person_asks(kind: FailureKind) -> None:
+    later = NOON + timedelta(hours=1)
+    reopened = moved(failed(clip(), kind), Reopened(), SettledBy.CHECK, later)
+    assert (reopened.status, reopened.failure, reopened.settled_at) == (ClipStatus.PENDING, None, None)
+    assert (reopened.waiting_since, reopened.submitted_at) == (later, NOON)
+
+
+def test_unsettled_clip_is_not_reopened() -> None:
+    assert after(clip(status=ClipStatus.PENDING), Reopened()) is Refusal.NOTHING_NEW
+
+
+@pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o not in (SUCCESS, Reopened())])
+def test_presumed_failure_stands_against_everything_else(outcome: Outcome) -> None:
     assert after(failed(clip(), FailureKind.TIMEOUT), outcome) is Refusal.ALREADY_SETTLED
 
 

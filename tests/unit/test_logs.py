@@ -32,6 +32,12 @@ def lines() -> Iterator[io.StringIO]:
         ("https://x.example/a.mp4#token", "https://x.example/a.mp4?***"),
         ("postgresql://user:pw@host/db", "postgresql://***@host/db"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("HTTPS://x.example/a?X-Amz-Signature=S", "HTTPS://x.example/a?***"),
+        ("https://b.example/it's.png?a=(b'c)&sig=S3 end", "https://b.example/it's.png?*** end"),
+        ("s3://bucket/key?token=T", "s3://bucket/key?***"),
+        (r"https:\/\/x.example\/a?token=T", r"https:\/\/x.example\/a?***"),
+        ("/webhooks/runware?job=1&token=T", "/webhooks/runware?job=1&token=***"),
+        ("Basic dXNlcjpwdw==", "Basic ***"),
         ("a plain sentence, with 5 words", "a plain sentence, with 5 words"),
     ],
 )

@@ -73,7 +73,7 @@ def test_project_without_frames_plans_nothing(nothing: Any) -> None:
         *((1, 4), (3, 4), (4, 4), (4.01, 6), (5, 6), (6, 6), (7, 8), (8, 8), (9, 8), (3600, 8)),
         *(("5", 6), ("4s", 4), (" 6 seconds ", 6), ("5.5 sec", 6), ("5,5", 6), ("7S", 8)),
         *(("1e3", 4), ("soon", 4), ("", 4), (None, 4), (True, 4), (math.nan, 4), (math.inf, 4)),
-        *((-3, 4), ([5], 4), ({"s": 5}, 4)),
+        *((-3, 4), ([5], 4), ({"s": 5}, 4), (10**400, 8), (-(10**400), 4)),
     ],
 )
 def test_duration_is_the_shortest_that_covers_the_scenes(wanted: Any, seconds: int) -> None:

@@ -2,7 +2,7 @@ from service.clips.models import ClipStatus, SceneKey
 from service.clips.progress import progress
 from tests.builders import VIDEO_URL, clip, failed, succeeded
 
-PROBLEM = {SceneKey("4"): "last_frame missing"}
+PROBLEM: dict[SceneKey, str | None] = {SceneKey("4"): "last_frame missing"}
 
 
 def test_completed_pending_and_failed_add_up_to_every_scene() -> None:
@@ -27,3 +27,9 @@ def test_scene_that_lost_a_frame_after_its_clip_was_made_keeps_the_clip() -> Non
 
 def test_project_for_which_nothing_was_asked_has_no_failed_scenes() -> None:
     assert progress([], PROBLEM).total == 0
+
+
+def test_scene_that_was_added_later_is_counted_and_says_what_to_do() -> None:
+    seen = progress([succeeded(clip("1"))], {SceneKey("1"): None, SceneKey("2"): None})
+    assert (seen.completed, seen.failed, seen.total) == (1, 1, 2)
+    assert seen.scenes[1].error == "No clip has been asked for yet. Call generate-clips."

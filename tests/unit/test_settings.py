@@ -54,6 +54,7 @@ def test_defaults_are_those_that_are_documented() -> None:
         ("RUNWARE_EXTRA", "{", "JSON object"),
         ("RUNWARE_EXTRA", "[]", "dictionary"),
         ("RUNWARE_EXTRA", '{"taskUUID": "x"}', "take taskUUID out"),
+        ("RUNWARE_API_KEY", "abc\ndef", "without spaces"),
         ("PUBLIC_URL", "https://clips.example", "WEBHOOK_SECRET"),
         ("PUBLIC_URL", "https://clips.example?x=1", "without"),
         ("PUBLIC_URL", "https://user:pw@clips.example", "without a user"),
@@ -83,6 +84,12 @@ def test_wrong_value_is_refused_with_its_variable_and_the_remedy(
 def test_missing_key_is_told_with_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNWARE_API_KEY")
     assert refusal(monkeypatch).startswith("RUNWARE_API_KEY is not set.")
+
+
+def test_address_that_leads_here_from_elsewhere_needs_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, PUBLIC_URL="https://clips.example", WEBHOOK_SECRET=SECRET)
+    assert "SERVICE_TOKEN" in message
+    assert load_settings({"public_url": "http://127.0.0.1:8000"}).public_url
 
 
 def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
