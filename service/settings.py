@@ -94,7 +94,9 @@ class Settings(BaseSettings):
         default=False, description="Let the model make sound; it costs more."
     )
     runware_batch_size: int = Field(25, ge=1, le=1000, description="Tasks in one request.")
-    runware_concurrency: int = Field(4, ge=1, le=64, description="Requests to Runware at a time.")
+    runware_concurrency: int = Field(
+        4, ge=1, le=64, description="Submissions to Runware at a time; half as many questions."
+    )
     runware_extra: Annotated[
         dict[str, Any], NoDecode, BeforeValidator(_json_object), AfterValidator(_unreserved)
     ] = Field(default_factory=dict, description="JSON object merged into each task (RFC 7396: null removes).")

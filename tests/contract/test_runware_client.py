@@ -1,0 +1,262 @@
+"""The client against a Runware that answers exactly as the test says, over real HTTP."""
+
+import asyncio
+import gzip
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from service.clips.models import Clip, FailureKind, TaskUUID
+from service.clips.outcomes import Acknowledged, Failed, Outcome, Unclear
+from service.runware.callbacks import CallbackURLs
+from service.runware.client import RunwareClient
+from service.runware.results import video_url_check
+from service.serving import listen
+from tests.builders import clip
+
+Tasks = list[dict[str, Any]]
+Handler = Callable[[Tasks], Awaitable[web.StreamResponse]]
+WITHIN = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class FakeRunware:
+    """Answers by `handler`, and keeps every request: its tasks and its headers."""
+
+    handler: Handler
+    requests: list[Tasks] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    @property
+    def kinds(self) -> list[str]:
+        """The task types of the requests, in order."""
+        return [tasks[0]["taskType"] for tasks in self.requests]
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        tasks: Tasks = await request.json()
+        self.requests.append(tasks)
+        self.headers.append(request.headers)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return await self.handler(tasks)
+        finally:
+            self.at_once -= 1
+
+
+def acks(tasks: Tasks) -> web.Response:
+    return web.json_response(
+        {"data": [{"taskType": t["taskType"], "taskUUID": t["taskUUID"]} for t in tasks]}
+    )
+
+
+def unknown(tasks: Tasks) -> web.Response:
+    errors = [{"code": "taskNotFound", "message": "?", "taskUUID": t["taskUUID"]} for t in tasks]
+    return web.json_response({"errors": errors}, status=404)
+
+
+@asynccontextmanager
+async def speaking_to(
+    handler: Handler, *, batch_size: int = 25, ask_concurrency: int = 2, submit_within: float = 10
+) -> AsyncIterator[tuple[RunwareClient, FakeRunware]]:
+    fake = FakeRunware(handler)
+    app = web.Application()
+    app.router.add_post("/v1", fake.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    listening, url = listen()
+    await web.SockSite(runner, listening).start()
+    client = RunwareClient(
+        url=f"{url}/v1",
+        api_key="the-key",
+        batch_size=batch_size,
+        ask_concurrency=ask_concurrency,
+        submit_within=timedelta(seconds=submit_within),
+        callbacks=CallbackURLs(None, []),
+        check=video_url_check(["*.runware.ai"]),
+    )
+    try:
+        async with client:
+            yield client, fake
+    finally:
+        await runner.cleanup()
+
+
+def some_clips(count: int) -> list[Clip]:
+    return [clip(str(n)) for n in range(count)]
+
+
+def ids(clips: list[Clip]) -> list[TaskUUID]:
+    return [one.task_uuid for one in clips]
+
+
+def kinds_of(outcomes: Mapping[TaskUUID, Outcome]) -> set[type]:
+    return {type(outcome) for outcome in outcomes.values()}
+
+
+async def test_batch_goes_out_as_one_request_with_the_key() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return acks(tasks)
+
+    async with speaking_to(handler) as (client, fake):
+        clips = some_clips(25)
+        assert kinds_of(await client.submit(clips)) == {Acknowledged}
+        assert [[task["taskUUID"] for task in tasks] for tasks in fake.requests] == [ids(clips)]
+        assert fake.headers[0]["Authorization"] == "Bearer the-key"
+
+
+async def test_after_a_5xx_the_tasks_are_asked_for_before_any_is_sent_again() -> None:
+    """One of the two was taken although the answer was a 500."""
+    clips = some_clips(2)
+
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getResponse":
+            return web.json_response(
+                {
+                    "data": [{"taskUUID": clips[0].task_uuid, "status": "processing"}],
+                    "errors": [{"code": "taskNotFound", "message": "?", "taskUUID": clips[1].task_uuid}],
+                }
+            )
+        return acks(tasks) if len(tasks) == 1 else web.Response(status=500)
+
+    async with speaking_to(handler) as (client, fake):
+        assert kinds_of(await client.submit(clips)) == {Acknowledged}
+        assert fake.kinds == ["videoInference", "getResponse", "videoInference"]
+        assert [task["taskUUID"] for task in fake.requests[2]] == [clips[1].task_uuid]
+
+
+async def test_after_a_429_the_batch_is_sent_again_without_a_question() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return web.Response(status=429) if len(fake.requests) < 3 else acks(tasks)
+
+    async with speaking_to(handler) as (client, fake):
+        assert kinds_of(await client.submit(some_clips(2))) == {Acknowledged}
+        assert fake.kinds == ["videoInference"] * 3
+
+
+async def test_retry_after_is_kept_to() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return (
+            acks(tasks) if len(fake.requests) > 1 else web.Response(status=429, headers={"Retry-After": "1"})
+        )
+
+    async with speaking_to(handler) as (client, fake):
+        started = time.monotonic()
+        await client.submit(some_clips(1))
+        assert time.monotonic() - started >= 1
+        assert len(fake.requests) == 2
+
+
+@pytest.mark.parametrize("retry_after", ["0", "99999999", "9" * 5000, "-1", "soon"])
+async def test_odd_retry_after_makes_neither_a_storm_nor_a_wait_without_end(retry_after: str) -> None:
+    async def handler(_: Tasks) -> web.StreamResponse:
+        return web.Response(status=429, headers={"Retry-After": retry_after})
+
+    async with speaking_to(handler, submit_within=2) as (client, fake):
+        started = time.monotonic()
+        assert kinds_of(await client.submit(some_clips(3))) == {Unclear}
+        assert time.monotonic() - started < 5
+        assert len(fake.requests) < 30
+
+
+async def test_time_out_is_unclear_and_nothing_is_sent_again() -> None:
+    async def handler(_: Tasks) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with speaking_to(handler, submit_within=0.5) as (client, fake):
+        assert kinds_of(await client.submit(some_clips(3))) == {Unclear}
+        assert len(fake.requests) == 1
+
+
+async def test_dividing_a_refused_batch_keeps_to_the_submissions_time() -> None:
+    async def handler(_: Tasks) -> web.StreamResponse:
+        await asyncio.sleep(0.2)
+        return web.json_response({"errors": [{"code": "invalidRequest", "message": "No."}]}, status=400)
+
+    async with speaking_to(handler, submit_within=1.5) as (client, _):
+        started = time.monotonic()
+        outcomes = await client.submit(some_clips(25))
+        assert time.monotonic() - started < 2.5
+        assert kinds_of(outcomes) == {Unclear, Failed}
+
+
+async def test_questions_go_out_in_batches_and_no_more_at_a_time_than_allowed() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        await asyncio.sleep(0.02)
+        return acks(tasks)
+
+    async with speaking_to(handler, batch_size=10, ask_concurrency=3) as (client, fake):
+        outcomes = await client.ask(ids(some_clips(95)), WITHIN)
+        assert kinds_of(outcomes) == {Acknowledged}
+        assert sorted(map(len, fake.requests)) == [5, *[10] * 9]
+        assert fake.most_at_once == 3
+
+
+async def test_hanging_questions_do_not_keep_a_submission_waiting() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getResponse":
+            await asyncio.sleep(30)
+        return acks(tasks)
+
+    async with speaking_to(handler, ask_concurrency=1) as (client, _):
+        asking = asyncio.create_task(client.ask(ids(some_clips(100)), timedelta(seconds=1)))
+        await asyncio.sleep(0.1)
+        assert kinds_of(await asyncio.wait_for(client.submit(some_clips(3)), 0.8)) == {Acknowledged}
+        assert kinds_of(await asking) == {Unclear}
+
+
+async def test_answers_that_came_before_the_time_was_over_are_kept() -> None:
+    clips = some_clips(20)
+
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskUUID"] != clips[0].task_uuid:
+            await asyncio.sleep(30)
+        return acks(tasks)
+
+    async with speaking_to(handler, batch_size=10) as (client, _):
+        outcomes = await client.ask(ids(clips), timedelta(seconds=0.5))
+        assert [type(outcomes[task]) for task in ids(clips)] == [Acknowledged] * 10 + [Unclear] * 10
+
+
+async def test_redirect_is_not_followed_so_that_the_key_stays_where_it_belongs() -> None:
+    async def handler(_: Tasks) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    async with speaking_to(handler) as (client, fake):
+        (outcome,) = (await client.submit(some_clips(1))).values()
+        assert isinstance(outcome, Failed)
+        assert outcome.failure.kind is FailureKind.ACCOUNT
+        assert len(fake.requests) == 1
+
+
+async def test_endless_or_compressed_answer_is_no_answer() -> None:
+    async def endless(_: Tasks) -> web.StreamResponse:
+        return web.Response(body=b" " * (17 * 2**20), content_type="application/json")
+
+    async def compressed(_: Tasks) -> web.StreamResponse:
+        bomb = gzip.compress(b" " * (64 * 2**20))
+        return web.Response(
+            body=bomb, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        )
+
+    for handler in (endless, compressed):
+        async with speaking_to(handler) as (client, _):
+            assert kinds_of(await client.ask(ids(some_clips(1)), WITHIN)) == {Unclear}
+
+
+async def test_unknown_task_is_told_apart_from_no_answer() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return unknown(tasks)
+
+    async with speaking_to(handler) as (client, _):
+        outcomes = await client.ask(ids(some_clips(30)), WITHIN)
+        assert {type(outcome).__name__ for outcome in outcomes.values()} == {"Unknown"}
