@@ -11,6 +11,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 # A URL's query or fragment may hold a signature or a token: the callback URL's does.
 _URL_SECRET_PART = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2}[^\s?#]*)[?#]\S*")
+_MAY_HOLD_SECRET = re.compile(r"[/=% ]")
 _URL_USER = re.compile(r"(://)[^\s/@\"']+@")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer\s+|basic\s+)\S+")
 _NAMED_SECRET = re.compile(
@@ -32,6 +33,9 @@ class Redactor:
         """Do so for one text."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
+        # Ids, numbers and names are most of what is logged, and can't match what follows.
+        if not _MAY_HOLD_SECRET.search(text):
+            return text
         text = _URL_SECRET_PART.sub(r"\1?***", text)
         text = _URL_USER.sub(r"\1***@", text)
         text = _CREDENTIAL.sub(r"\1***", text)

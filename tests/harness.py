@@ -105,7 +105,7 @@ class World:
         """Take the tables away, as a lost disk would."""
         with closing(sqlite3.connect(self.database)) as db, db:
             db.executescript(
-                "PRAGMA foreign_keys = OFF; DROP VIEW current_clips; DROP TABLE clips; DROP TABLE projects;"
+                "PRAGMA foreign_keys = OFF; DROP VIEW clip_places; DROP TABLE clips; DROP TABLE projects;"
             )
 
     async def ledger(self) -> Answer:

@@ -15,17 +15,24 @@ _JSON_COLUMNS = ("scenes", "frames", "clips")
 
 
 def clip_row(clip: Clip) -> dict[str, object]:
-    """Give a clip's columns: times as fixed-width UTC text, which sorts as it should, the request as JSON."""
-    failure = clip.failure
+    """Give all of a clip's columns: times as fixed-width UTC text, which sorts as it should."""
     return {
-        "task_uuid": clip.task_uuid,
+        **clip_state(clip),
         "project_id": clip.project_id,
         "scene": clip.scene,
         "fingerprint": clip.fingerprint,
         "attempt": clip.attempt,
-        "status": clip.status.value,
         "request": json.dumps(asdict(clip.request)),
         "submitted_at": timestamp(clip.submitted_at),
+    }
+
+
+def clip_state(clip: Clip) -> dict[str, object]:
+    """Give the columns that change in a clip's life, and its key."""
+    failure = clip.failure
+    return {
+        "task_uuid": clip.task_uuid,
+        "status": clip.status.value,
         "sends": clip.sends,
         "last_sent_at": timestamp(clip.last_sent_at),
         "reopened_at": timestamp(clip.reopened_at),

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
 from service.errors import StoreUnavailable
-from service.stores.rows import clip_row, read_clip, read_project, timestamp
+from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
 from service.stores.sqlite_schema import MIGRATIONS
 from service.workflow.ports import ProjectDraft
 
@@ -50,12 +50,18 @@ _UPDATE_CLIP = """
         cost_usd = :cost_usd, settled_at = :settled_at, settled_by = :settled_by, version = :version + 1
     WHERE task_uuid = :task_uuid AND version = :version
 """
+_CURRENT_CLIPS = """
+    SELECT * FROM clips WHERE task_uuid IN (
+        SELECT task_uuid FROM clip_places WHERE project_id = ? AND place = 1
+    )
+"""
 _PROJECTION = """
     SELECT json_group_object(task_uuid, shown) FROM (
         SELECT task_uuid, CASE status
             WHEN 'succeeded' THEN video_url WHEN 'failed' THEN 'failed' ELSE 'pending'
         END AS shown
-        FROM current_clips WHERE project_id = :project_id ORDER BY CAST(scene AS INTEGER), scene
+        FROM clip_places WHERE project_id = :project_id AND place = 1
+        ORDER BY CAST(scene AS INTEGER), scene
     )
 """
 _CLAIM = """
@@ -162,7 +168,7 @@ class SQLiteStore:
 
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
         """Read each scene's current clip."""
-        return await self._read_clips("SELECT * FROM current_clips WHERE project_id = ?", project_id)
+        return await self._read_clips(_CURRENT_CLIPS, project_id)
 
     async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
         """Read clips by their task UUIDs; one that is not there is left out."""
@@ -175,7 +181,7 @@ class SQLiteStore:
         """Store changed clips in one write, each only if its `version` is still the stored one."""
 
         def write(db: sqlite3.Connection) -> Collection[TaskUUID]:
-            saved = [clip for clip in changed if db.execute(_UPDATE_CLIP, clip_row(clip)).rowcount]
+            saved = [clip for clip in changed if db.execute(_UPDATE_CLIP, clip_state(clip)).rowcount]
             _project(db, {clip.project_id for clip in saved}, now)
             return {clip.task_uuid for clip in saved}
 

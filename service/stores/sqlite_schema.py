@@ -51,21 +51,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX clips_by_project ON clips (project_id, scene)",
         "CREATE INDEX clips_unsettled ON clips (submitted_at) WHERE status IN ('submitting', 'pending')",
         """
-        CREATE VIEW current_clips AS
-        SELECT * FROM (
-            SELECT
-                clips.*,
-                row_number() OVER (
-                    PARTITION BY project_id, scene
-                    ORDER BY
-                        status = 'succeeded' DESC,
-                        CASE WHEN status = 'succeeded' THEN settled_at END,
-                        attempt DESC
-                ) AS place
-            FROM clips
-            WHERE NOT superseded
-        )
-        WHERE place = 1
+        CREATE VIEW clip_places AS
+        SELECT
+            project_id,
+            scene,
+            task_uuid,
+            status,
+            video_url,
+            row_number() OVER (
+                PARTITION BY project_id, scene
+                ORDER BY
+                    status = 'succeeded' DESC,
+                    CASE WHEN status = 'succeeded' THEN settled_at END,
+                    attempt DESC
+            ) AS place
+        FROM clips
+        WHERE NOT superseded
         """,
     ),
 )

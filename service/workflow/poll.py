@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.clips.lifecycle import Policy, at_deadline, may_send_again
+from service.clips.lifecycle import Policy, Refusal, at_deadline, may_send_again, transition
 from service.clips.models import Clip, SettledBy
 from service.clips.outcomes import Unclear, Unknown, VideoRefused
 from service.errors import StoreUnavailable
@@ -92,7 +92,10 @@ class Poller:
             if isinstance(outcome, Unknown) and may_send_again(clip, now, self.policy):
                 send_again.append(clip)
                 continue
-            events.append(Event(clip.task_uuid, at_deadline(clip, outcome, now, self.policy), SettledBy.POLL))
+            outcome = at_deadline(clip, outcome, now, self.policy)
+            # What is no news for the clip as claimed is none for what has become of it since either.
+            if not isinstance(transition(clip, outcome, SettledBy.POLL, now, self.policy), Refusal):
+                events.append(Event(clip.task_uuid, outcome, SettledBy.POLL))
         if unclear:
             log.warning("poll without an answer for some clips", clips=len(unclear), reason=unclear[0])
         if refused:
