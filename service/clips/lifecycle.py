@@ -47,8 +47,8 @@ def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, polic
     """Give the clip as it stands after `outcome`, or why it stays as it is.
 
     The first end wins. The one exception is a failure that the service only presumed: a success replaces it,
-    since that video has been paid for, and it is waited for again
-    if a person asks while Runware still has the task.
+    since that video has been paid for, and a person who asks again while Runware still has the task has it
+    waited for again.
     """
     if clip.status.settled and not (clip.presumed_failed and isinstance(outcome, Succeeded | Reopened)):
         return Refusal.ALREADY_SETTLED
@@ -99,6 +99,17 @@ def may_send_again(clip: Clip, now: datetime, policy: Policy) -> bool:
         and now - since >= policy.submission_grace
         and now - clip.waiting_since < policy.clip_timeout
     )
+
+
+def after_unclear_send(outcome: Outcome) -> Outcome:
+    """Give what an outcome is worth for a task that had been sent before with an unclear end.
+
+    The earlier send may have been taken, so that a refusal now is only presumed to be the end: a video that
+    comes nevertheless counts, and Runware is asked before anything is bought again.
+    """
+    if not isinstance(outcome, Failed):
+        return outcome
+    return replace(outcome, failure=replace(outcome.failure, kind=FailureKind.LOST))
 
 
 def sent(clip: Clip, now: datetime) -> Clip:

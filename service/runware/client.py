@@ -17,6 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from service.clips.lifecycle import after_unclear_send
 from service.clips.models import Clip, Failure, TaskUUID
 from service.clips.outcomes import Failed, Outcome, Unclear, Unknown
 from service.runware.answers import Answer, NoJSON, Reply, read_status, read_submission
@@ -47,9 +48,9 @@ class _NoAnswer(Exception):
 
 
 class RunwareClient:
-    """Speaks to Runware's API: many tasks a request, `ask_concurrency` questions at a time.
+    """Speaks to Runware's API: many tasks a request, `ask_concurrency` requests of `ask` at a time.
 
-    Questions have slots of their own, so that a Runware that hangs on them does not keep submissions
+    `ask` has slots of its own, so that a Runware that hangs on them does not keep submissions
     waiting; how many submissions there are at a time is the caller's affair. A submission ends after
     `submit_within`, whatever it has come to. Backs off on 408, 429 and 5xx with full jitter, up to eight
     seconds, or for longer where `Retry-After` says so.
@@ -123,25 +124,34 @@ class RunwareClient:
             async for attempt in self._back_off(_SUBMIT_BACK_OFF_FOR):
                 with attempt:
                     if doubtful:
-                        found |= await self._taken(waiting)
+                        found |= await self._known(waiting)
                         waiting = [task_uuid for task_uuid in waiting if task_uuid not in found]
                     if not waiting:
                         return Answer(found)
                     reply = await self._post([tasks[task_uuid] for task_uuid in waiting])
                     # Unlike a 429, a 5xx or a time-out may have come after the tasks were taken.
-                    doubtful = reply.status != HTTPStatus.TOO_MANY_REQUESTS
+                    doubtful |= reply.busy and reply.status != HTTPStatus.TOO_MANY_REQUESTS
                     _raise_if_busy(reply)
         except (_Busy, _NoAnswer) as error:
             return Answer(found | dict.fromkeys(waiting, Unclear(str(error))))
         answer = read_submission(waiting, reply, self._check)
+        if doubtful:
+            answer = answer.mapped(after_unclear_send)
         return replace(answer, outcomes={**found, **answer.outcomes})
 
-    async def _taken(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
-        """Ask once for tasks whose submission ended in doubt; gives those that Runware has."""
+    async def _known(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
+        """Ask once for tasks whose submission ended in doubt; leaves out those that Runware does not know.
+
+        Only they may be sent again: what stays unclear here does so.
+        """
         reply = await self._post([status_task(task_uuid) for task_uuid in task_uuids])
         _raise_if_busy(reply)
-        outcomes = read_status(task_uuids, reply, self._check).outcomes
-        return {t: outcome for t, outcome in outcomes.items() if not isinstance(outcome, Unknown | Unclear)}
+        answer = read_status(task_uuids, reply, self._check)
+        if answer.refusal is not None:
+            raise _NoAnswer(f"the question was refused ({answer.refusal.code})")
+        return {
+            task: outcome for task, outcome in answer.outcomes.items() if not isinstance(outcome, Unknown)
+        }
 
     async def _ask_batch(self, batch: Sequence[TaskUUID]) -> Answer:
         try:

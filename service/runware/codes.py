@@ -1,15 +1,17 @@
 """Runware's error codes, sorted by what they mean here.
 
-The catalogue is large and unstable: a code in no group is a failure with its own text. The groups follow
-the official SDK (`runware-sdk` 1.8.0), which sorts by the same names and patterns.
+The catalogue is large and unstable: a code in no group is a failure with its own text. The names are those
+that the official SDK (`runware-sdk` 1.8.0) sorts by; its patterns are followed where they concern a task.
 """
 
-from service.clips.models import Failure, FailureKind
+import re
+
+from service.clips.models import FailureKind
 
 CONFLICT = "conflictTaskUUID"
 """A task with this task UUID has been taken before; the SDK, too, reads it as an acknowledgement."""
 
-_NOT_FOUND = frozenset({"taskNotFound", "taskFailedOrNotFound"})
+_NOT_FOUND = re.compile(r"taskFailedOrNotFound|(task|job|result|response)\w*(NotFound|Expired)")
 _SAFETY = frozenset(
     {
         "contentPolicyViolation",
@@ -44,7 +46,7 @@ _ACCOUNT = frozenset(
     }
 )
 _ACCOUNT_PARTS = ("ApiKey", "Credits", "Quota", "quota", "Balance", "Suspended", "Disabled")
-_FORM_PREFIXES = ("invalid", "missing", "unsupported", "unknownParameter", "conflict", "duplicate")
+_FORM = frozenset({"invalidTaskType", "missingTaskType", "invalidTaskUUID", "missingTaskUUID"})
 _BUSY = frozenset(
     {
         "rateLimitExceeded",
@@ -53,13 +55,18 @@ _BUSY = frozenset(
         "serverUnavailable",
         "noAvailableServer",
         "timeout",
+        "standardError",
+        "unknownError",
+        "undefinedError",
+        "defaultError",
+        "unrecognizedResponse",
     }
 )
 
 
 def is_not_found(code: str) -> bool:
     """Whether Runware says that it does not know the task."""
-    return code in _NOT_FOUND
+    return _NOT_FOUND.fullmatch(code) is not None
 
 
 def is_busy(code: str) -> bool:
@@ -67,11 +74,9 @@ def is_busy(code: str) -> bool:
     return code in _BUSY or "RateLimit" in code
 
 
-def is_about_asking(failure: Failure) -> bool:
-    """Whether an error in the answer to a question is about the question: its sender or its form."""
-    return failure.kind is FailureKind.ACCOUNT or (
-        failure.kind is not FailureKind.SAFETY and failure.code.startswith(_FORM_PREFIXES)
-    )
+def is_about_form(code: str) -> bool:
+    """Whether it is the request that names a task, and not the task, that is wrong."""
+    return code in _FORM
 
 
 def failure_kind(code: str, otherwise: FailureKind) -> FailureKind:

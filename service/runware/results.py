@@ -18,10 +18,10 @@ from service.clips.outcomes import (
     VideoRefused,
 )
 from service.errors import MalformedResult
-from service.runware.codes import CONFLICT, failure_kind, is_busy, is_not_found
+from service.runware.codes import CONFLICT, failure_kind, is_about_form, is_busy, is_not_found
 
-# Text of a provider's that is stored and shown; longer than any sentence, shorter than a page of markup.
-_MAX_MESSAGE = 1000
+# Longer than any sentence of a provider's; cut again, to what is shown, once secrets are out of it.
+_MAX_MESSAGE = 4000
 # The longest URL that browsers and proxies agree on.
 _MAX_URL = 8192
 # A clip costs a few dollars; what is far beyond is no price.
@@ -40,13 +40,14 @@ class Result:
     """One thing said about one job; `task_uuid` is None where the answer names none.
 
     `failure` is set where it is an error; what that means depends on what was asked, and on whether it stood
-    in `errors` (`in_errors`), which may also speak of the asking, or in the job's own element.
+    in `errors` (`in_errors`) or in the job's own element. `about_asking`: it concerns the question alone.
     """
 
     task_uuid: TaskUUID | None
     outcome: Outcome
     failure: Failure | None = None
     in_errors: bool = False
+    about_asking: bool = False
 
 
 def video_url_check(allowed_hosts: Sequence[str]) -> URLCheck:
@@ -114,7 +115,9 @@ def pushed_outcomes(body: object, task_uuid: TaskUUID, check: URLCheck) -> Seque
     end here. Raises MalformedResult if the body says nothing about the job.
     """
     outcomes = [
-        Failed(result.failure) if result.failure and isinstance(result.outcome, Unclear) else result.outcome
+        Failed(result.failure)
+        if result.failure and not isinstance(result.outcome, Failed)
+        else result.outcome
         for result in read_results(body, check)
         if result.task_uuid == task_uuid
         or (result.task_uuid is None and not isinstance(result.outcome, Acknowledged))
@@ -130,7 +133,7 @@ def read_error(error: Mapping[str, object], otherwise: FailureKind) -> Failure:
     """Read an `error` object; what it lacks is filled in with words."""
     code = error.get("code")
     message = error.get("message") or error.get("error") or error.get("responseContent")
-    code = _clean(code, 100) or "unknownError"
+    code = _clean(code, 100) or "unspecifiedError"
     message = _clean(message, _MAX_MESSAGE) or "Runware gave no reason."
     return Failure(failure_kind(code, otherwise), code, message)
 
@@ -144,28 +147,40 @@ def _walk(body: object, check: URLCheck) -> Iterator[Result]:
         return
     if not isinstance(body, Mapping):
         raise MalformedResult("A result must be a JSON object, or an array of objects.")
-    wrapped = False
-    if isinstance(body.get("data"), list | Mapping):
-        wrapped = True
-        yield from _walk(body["data"], check)
-    for key in ("errors", "error"):
-        listed = body.get(key)
-        # An `error` object beside a task UUID belongs to that task's own element, and is read with it.
-        if isinstance(listed, list) or (isinstance(listed, Mapping) and "status" not in body):
-            wrapped = True
-            for error in listed if isinstance(listed, list) else [listed]:
-                yield _error(error if isinstance(error, Mapping) else {}, body)
-    if not wrapped:
+    data = body.get("data")
+    errors = [error for key in ("errors", "error") for error in _listed_errors(body, key)]
+    if isinstance(data, list | Mapping) and data:
+        yield from _walk(data, check)
+    for error in errors:
+        yield _error(error, body)
+    if not data and not errors:
         yield _own_result(body, check)
+
+
+def _listed_errors(body: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+    listed = body.get(key)
+    if isinstance(listed, list):
+        return [error for error in listed if isinstance(error, Mapping)]
+    # An `error` object in an element that names its task is read with that element.
+    own = key == "error" and ("status" in body or "taskUUID" in body)
+    return [listed] if isinstance(listed, Mapping) and not own else []
 
 
 def _error(error: Mapping[str, object], around: Mapping[str, object]) -> Result:
     failure = read_error(error, FailureKind.PROVIDER)
-    return Result(_task_uuid(error) or _task_uuid(around), error_outcome(failure), failure, in_errors=True)
+    of_question = error.get("taskType") == "getResponse" or is_about_form(failure.code)
+    about_asking = failure.kind is FailureKind.ACCOUNT or (of_question and not is_not_found(failure.code))
+    return Result(
+        _task_uuid(error) or _task_uuid(around),
+        error_outcome(failure),
+        failure,
+        in_errors=True,
+        about_asking=about_asking,
+    )
 
 
 def error_outcome(failure: Failure) -> Outcome:
-    """What an error that names a task means for its clip."""
+    """What an error means for the clip of the task that it is about."""
     if failure.code == CONFLICT:
         return Acknowledged()
     if is_not_found(failure.code):
@@ -188,7 +203,9 @@ def _own_result(element: Mapping[str, object], check: URLCheck) -> Result:
         succeeded = Succeeded(url, _cost(element)) if refused is None else VideoRefused(refused)
         return Result(task_uuid, succeeded)
     if status == "success":
-        return Result(task_uuid, Unclear("success without a videoURL"))
+        # Its file may have gone, or not be there yet: like a task that Runware does not know any more.
+        lost = Failure(FailureKind.LOST, "noVideoURL", "Runware reports success, but gives no video.")
+        return Result(task_uuid, Unknown(lost))
     return Result(task_uuid, Acknowledged())
 
 

@@ -133,6 +133,30 @@ async def test_after_a_5xx_the_tasks_are_asked_for_before_any_is_sent_again() ->
         assert [task["taskUUID"] for task in fake.requests[2]] == [clips[1].task_uuid]
 
 
+@pytest.mark.parametrize("answer", ["nonsense", "refusal"])
+async def test_question_that_stays_unclear_is_no_leave_to_send_again(answer: str) -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getResponse":
+            return web.Response(text="odd") if answer == "nonsense" else web.Response(status=401)
+        return web.Response(status=500)
+
+    async with speaking_to(handler) as (client, fake):
+        assert kinds_of(await client.submit(some_clips(2))) == {Unclear}
+        assert fake.kinds == ["videoInference", "getResponse"]
+
+
+async def test_refusal_after_an_unclear_send_is_only_presumed() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getResponse":
+            return unknown(tasks)
+        return web.Response(status=500 if len(fake.requests) == 1 else 402)
+
+    async with speaking_to(handler) as (client, fake):
+        (outcome,) = (await client.submit(some_clips(1))).values()
+        assert isinstance(outcome, Failed)
+        assert (outcome.failure.kind, outcome.failure.code) == (FailureKind.LOST, "paymentRequired")
+
+
 async def test_after_a_429_the_batch_is_sent_again_without_a_question() -> None:
     async def handler(tasks: Tasks) -> web.StreamResponse:
         return web.Response(status=429) if len(fake.requests) < 3 else acks(tasks)

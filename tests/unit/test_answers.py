@@ -77,6 +77,8 @@ def test_refusal_that_is_no_json_has_words_of_its_own() -> None:
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 405])
 @pytest.mark.parametrize("body", [NoJSON(), {"errors": [error("whatever")]}])
 def test_refusal_of_the_account_is_never_divided(status: int, body: Any) -> None:
+    if status == 404 and not isinstance(body, NoJSON):
+        body = {"data": []}
     answer = submission(status, body)
     assert not answer.divisible
     assert answer.refusal is not None
@@ -153,10 +155,68 @@ def test_conflict_without_a_name_is_divided_until_it_can_only_mean_one_task() ->
 
 
 @pytest.mark.parametrize(
-    "code", ["invalidApiKey", "insufficientCredits", "invalidTaskType", "missingParameter"]
+    "code", ["invalidApiKey", "insufficientCredits", "invalidTaskType", "missingTaskUUID"]
 )
 def test_error_about_the_asking_is_no_end_of_the_job(code: str) -> None:
     assert isinstance(status_of(200, {"errors": [error(code, A)]}, A).outcomes[A], Unclear)
+
+
+def test_error_that_names_the_question_is_no_end_of_the_job() -> None:
+    about = {**error("maxTasksExceeded", A), "taskType": "getResponse"}
+    assert isinstance(status_of(200, {"errors": [about]}, A).outcomes[A], Unclear)
+
+
+def test_jobs_own_form_error_is_its_end() -> None:
+    answer = status_of(200, {"errors": [error("invalidFrameImages", A)]}, A)
+    assert isinstance(answer.outcomes[A], Failed)
+
+
+def test_unknown_task_does_not_blind_its_batch_whatever_the_status() -> None:
+    body = {
+        "data": [{"taskUUID": A, "status": "success", "videoURL": URL}],
+        "errors": [error("taskNotFound", B)],
+    }
+    outcomes = status_of(404, body, A, B).outcomes
+    assert outcomes[A] == Succeeded(URL, None)
+    assert isinstance(outcomes[B], Unknown)
+    alone = status_of(404, {"errors": [error("taskNotFound", B)]}, A, B)
+    assert alone.divisible
+    assert remaining_batches([A, B], alone) == [[A]]
+
+
+def test_not_found_without_a_name_means_the_one_task_that_was_asked_for() -> None:
+    assert isinstance(status_of(404, {"errors": [error("taskNotFound")]}, A).outcomes[A], Unknown)
+
+
+def test_model_that_runware_does_not_have_is_told_as_a_refusal_of_the_task() -> None:
+    (outcome,) = submission(404, {"errors": [error("modelNotFound", A)]}, A).outcomes.values()
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.REJECTED
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_several_results_for_a_task_the_one_that_says_most_counts(backwards: bool) -> None:
+    said = [
+        {"taskUUID": A, "status": "success", "videoURL": URL},
+        {"taskUUID": A, "status": "processing"},
+        {"taskUUID": A, "status": "error", "error": error("inferenceError")},
+    ]
+    body = {"data": said[::-1] if backwards else said, "errors": [error("webhookFailed", A)]}
+    assert status_of(200, body, A).outcomes == {A: Succeeded(URL, None)}
+
+
+def test_acknowledgement_counts_more_than_a_warning_beside_it() -> None:
+    body = {"data": [ack(A)], "errors": [error("someWarning", A)]}
+    assert submission(200, body, A).outcomes == {A: Acknowledged()}
+
+
+def test_conflict_that_says_nothing_is_unclear() -> None:
+    assert isinstance(submission(409, NoJSON(), A).outcomes[A], Unclear)
+
+
+@pytest.mark.parametrize("code", ["taskExpired", "taskUUIDNotFound", "jobNotFound", "resultNotFound"])
+def test_task_that_is_gone_by_any_name_is_unknown(code: str) -> None:
+    assert isinstance(status_of(200, {"errors": [error(code, A)]}, A).outcomes[A], Unknown)
 
 
 def test_one_odd_element_does_not_hide_the_others() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clips.models import FailureKind, TaskUUID
-from service.clips.outcomes import Acknowledged, Failed, Outcome, Succeeded, Unclear, Unknown, VideoRefused
+from service.clips.outcomes import Acknowledged, Failed, Outcome, Succeeded, Unknown, VideoRefused
 from service.errors import MalformedResult
 from service.runware.results import pushed_outcomes, read_results, video_url_check
 
@@ -33,6 +33,8 @@ ERROR = {"code": "providerContentPolicyViolation", "message": "Blocked.", "taskU
         {"data": [FLAT]},
         {"data": FLAT},
         {"data": [FLAT], "errors": []},
+        {**FLAT, "errors": []},
+        {**FLAT, "data": [], "error": None},
         [{"data": [FLAT]}],
         {"data": [{"taskUUID": OTHER, "status": "processing"}, FLAT]},
     ],
@@ -70,7 +72,6 @@ def test_failure_is_read_in_every_place_it_comes_in(body: Any) -> None:
     [
         ({"taskUUID": TASK, "taskType": "videoInference"}, Acknowledged()),
         ({"taskUUID": TASK, "status": "processing", "progress": 40}, Acknowledged()),
-        ({"taskUUID": TASK, "status": "success"}, Unclear("success without a videoURL")),
         ({"taskUUID": TASK, "videoURL": URL}, Succeeded(URL, None)),
         ({"taskUUID": TASK, "videoURL": URL, "cost": "free"}, Succeeded(URL, None)),
         ({"taskUUID": TASK, "videoURL": URL, "cost": -1}, Succeeded(URL, None)),
@@ -84,6 +85,11 @@ def test_failure_is_read_in_every_place_it_comes_in(body: Any) -> None:
 def test_one_element_gives_one_outcome(element: Any, outcome: Outcome) -> None:
     (result,) = read_results(element, check)
     assert (result.task_uuid, result.outcome) == (TASK, outcome)
+
+
+def test_success_without_a_video_is_like_a_task_that_is_gone() -> None:
+    (result,) = read_results({"taskUUID": TASK, "status": "success"}, check)
+    assert isinstance(result.outcome, Unknown)
 
 
 def test_unknown_code_is_a_failure_with_its_own_text() -> None:
@@ -107,7 +113,7 @@ def test_not_found_is_no_failure_of_the_job_yet(code: str) -> None:
 def test_error_without_code_or_message_still_has_words() -> None:
     (outcome,) = pushed_outcomes({"taskUUID": TASK, "status": "error", "error": {}}, TASK, check)
     assert isinstance(outcome, Failed)
-    assert (outcome.failure.code, outcome.failure.message) == ("unknownError", "Runware gave no reason.")
+    assert (outcome.failure.code, outcome.failure.message) == ("unspecifiedError", "Runware gave no reason.")
 
 
 def test_providers_text_is_kept_short_and_printable() -> None:
@@ -115,7 +121,7 @@ def test_providers_text_is_kept_short_and_printable() -> None:
     (outcome,) = pushed_outcomes({"errors": [error]}, TASK, check)
     assert isinstance(outcome, Failed)
     assert outcome.failure.message.isprintable()
-    assert len(outcome.failure.message) <= 1000
+    assert len(outcome.failure.message) <= 4000
     assert len(outcome.failure.code) <= 100
 
 
