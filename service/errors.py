@@ -54,12 +54,12 @@ class ProviderRefused(ServiceError):
 
 
 class ProviderUnavailable(ServiceError):
-    """Runware can't be asked now, and without its answer money might be spent twice. Nothing was started."""
+    """Runware can't be asked now, and without its answer money might be spent twice. Nothing was bought."""
 
     code = "provider_unavailable"
 
 
 class StoreUnavailable(ServiceError):
-    """The database can't be reached, or refused the work. Nothing of the call has been stored."""
+    """The database can't be reached, or refused the work. The step that met it has stored nothing."""
 
     code = "store_unavailable"

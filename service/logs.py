@@ -11,7 +11,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 # A URL's query or fragment may hold a signature or a token: the callback URL's does.
 _URL_SECRET_PART = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2}[^\s?#]*)[?#]\S*")
-_MAY_HOLD_SECRET = re.compile(r"[/=% ]")
+_MAY_HOLD_SECRET = re.compile(r"[/=%\s]")
 _URL_USER = re.compile(r"(://)[^\s/@\"']+@")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer\s+|basic\s+)\S+")
 _NAMED_SECRET = re.compile(

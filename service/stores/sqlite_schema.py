@@ -63,6 +63,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                 ORDER BY
                     status = 'succeeded' DESC,
                     CASE WHEN status = 'succeeded' THEN settled_at END,
+                    status <> 'failed' DESC,
                     attempt DESC
             ) AS place
         FROM clips

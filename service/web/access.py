@@ -1,9 +1,13 @@
 import hmac
+import re
 
 from starlette.requests import Request
 
 from service.runware.results import is_loopback
 from service.web.errors import Unauthorized
+
+# Read strictly, not as a URL: a name that some reader takes for another must not pass for localhost.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 
 
 class Access:
@@ -20,7 +24,8 @@ class Access:
     def require(self, request: Request) -> None:
         """Let the caller pass. Raises Unauthorized."""
         if self._token is None:
-            if not is_loopback(request.url.hostname or ""):
+            host = _HOST.fullmatch(request.headers.get("host", ""))
+            if host is None or not is_loopback(host[1].strip("[]").lower()):
                 raise Unauthorized(
                     "Without a SERVICE_TOKEN the service answers to localhost only. "
                     "Set one to call it by another name."

@@ -1,8 +1,10 @@
+import asyncio
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
+from weakref import WeakValueDictionary
 
 from service.clips.fingerprint import fingerprint
 from service.clips.models import (
@@ -35,8 +37,8 @@ from service.workflow.submission import Submitter
 _MOST_LISTED = 20
 _ASK_WITHIN = timedelta(seconds=20)
 _IN_DOUBT = (
-    "The earlier job presumably failed, but Runware can't be asked now whether its video has come since. "
-    "Call again in a minute."
+    "The earlier job presumably failed, but Runware can't be asked now whether its video has come since "
+    "({reason}). Call again in a minute."
 )
 
 
@@ -44,7 +46,7 @@ _IN_DOUBT = (
 class Generated:
     """How the project stands after the call, and what came of the scenes the call was about.
 
-    `problems` says of those of its scenes that could not be submitted now what they lack.
+    `problems` says of those of its scenes for which nothing could be submitted now why that is so.
     """
 
     progress: Progress
@@ -62,6 +64,10 @@ class Generator:
     submitter: Submitter
     clock: Clock
     settings: GenerationSettings
+    # Kept only while a call holds or awaits them.
+    _purchases: WeakValueDictionary[ProjectId, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, init=False
+    )
 
     async def generate(self, project_id: ProjectId) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
@@ -104,17 +110,20 @@ class Generator:
         asked_for = _scene_problems(planned).keys() if only is None else only
         requests = [request for request in planned.requests if request.scene in asked_for]
         problems = {scene: problem for scene, problem in planned.problems.items() if scene in asked_for}
-        attempts, doubtful = await self._attempts(project_id, requests)
-        for request in requests:
-            if fingerprint(project_id, request) in doubtful:
-                problems[request.scene] = _IN_DOUBT
-        buying = [request for request in requests if request.scene not in problems]
-        if requests and not buying:
-            raise ProviderUnavailable(f"{_IN_DOUBT} Nothing was bought.")
-        now = self.clock()
-        chosen = choose(project_id, buying, attempts, _new_task_uuid, now)
-        new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
-        recorded = await self.store.record(project_id, chosen, now)
+        # One purchase of a project at a time: while one call asks what became of a job, and goes on waiting
+        # for it, no other may conclude that it is lost.
+        async with self._purchases.setdefault(project_id, asyncio.Lock()):
+            attempts, doubts = await self._attempts(project_id, requests)
+            for request in requests:
+                if (doubt := doubts.get(fingerprint(project_id, request))) is not None:
+                    problems[request.scene] = _IN_DOUBT.format(reason=doubt)
+            buying = [request for request in requests if request.scene not in problems]
+            if requests and not buying:
+                raise ProviderUnavailable(f"{problems[requests[0].scene]} Nothing was bought.")
+            now = self.clock()
+            chosen = choose(project_id, buying, attempts, _new_task_uuid, now)
+            new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
+            recorded = await self.store.record(project_id, chosen, now)
         await self.submitter.submit([clip for clip in recorded if clip.task_uuid in new])
         after = progress(await self.store.current_clips(project_id), _scene_problems(planned))
         _raise_if_account_refused(after, new)
@@ -122,11 +131,11 @@ class Generator:
 
     async def _attempts(
         self, project_id: ProjectId, requests: Sequence[ClipRequest]
-    ) -> tuple[Sequence[Clip], Collection[Fingerprint]]:
+    ) -> tuple[Sequence[Clip], Mapping[Fingerprint, str]]:
         """Read the earlier attempts, after a last question about those that only presumably failed.
 
         Runware may have finished one since, or still be at it: a job that is paid for beats a new attempt.
-        Also gives the fingerprints for which there was no answer, so that nothing may be bought for them now.
+        Also gives the fingerprints for which nothing may be bought now, and why there was no answer.
         """
         fingerprints = {fingerprint(project_id, request) for request in requests}
         attempts = await self.store.attempts(project_id, fingerprints)
@@ -137,15 +146,19 @@ class Generator:
             if clip.fingerprint not in standing and clip.presumed_failed
         }
         if not presumed:
-            return attempts, ()
+            return attempts, {}
         outcomes = await self.provider.ask(list(presumed), _ASK_WITHIN)
         await self.settler.settle(
             [Event(task, _asked_again(outcome), SettledBy.CHECK) for task, outcome in outcomes.items()]
         )
-        doubtful = {
-            presumed[task].fingerprint for task, outcome in outcomes.items() if isinstance(outcome, Unclear)
+        attempts = await self.store.attempts(project_id, fingerprints)
+        standing = {clip.fingerprint for clip in attempts if clip.status is not ClipStatus.FAILED}
+        doubts = {
+            presumed[task].fingerprint: outcome.reason
+            for task, outcome in outcomes.items()
+            if isinstance(outcome, Unclear) and presumed[task].fingerprint not in standing
         }
-        return await self.store.attempts(project_id, fingerprints), doubtful
+        return attempts, doubts
 
 
 def _asked_again(outcome: Outcome) -> Outcome:

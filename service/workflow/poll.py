@@ -56,6 +56,8 @@ class Poller:
                 # One start for the whole tick: its own leases end after that, so that however long the tick
                 # takes it claims no clip twice.
                 started = self.clock()
+                # The first tick counts from its start: a Runware that hangs must not look like a dead poller.
+                self._worked_at = self._worked_at or started
                 more = True
                 while more:
                     clips = await self._claim(started)
@@ -93,7 +95,7 @@ class Poller:
                 send_again.append(clip)
                 continue
             outcome = at_deadline(clip, outcome, now, self.policy)
-            # What is no news for the clip as claimed is none for what has become of it since either.
+            # What is no news for the clip as claimed, and has become news since, is left to the next tick.
             if not isinstance(transition(clip, outcome, SettledBy.POLL, now, self.policy), Refusal):
                 events.append(Event(clip.task_uuid, outcome, SettledBy.POLL))
         if unclear:

@@ -28,7 +28,8 @@ class Store(Protocol):
 
     The rows of clips are the truth; whatever writes them rewrites `projects.clips`, and so `updated_at`,
     in the same transaction, and only if that projection has changed. The current clip of a scene is, among
-    the attempts at what was last asked for it, the first that succeeded, else the newest.
+    the attempts at what was last asked for it, the first that succeeded, else the newest that still may, else
+    the newest.
     """
 
     async def ping(self) -> None:

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 # Bounds memory and the length of one transaction; a burst beyond it is stored in several writes.
 _MAX_EVENTS_A_WRITE = 1000
+# Longer than any sentence, shorter than a page of markup.
+_MAX_MESSAGE = 1000
 # A round is lost only when another process has changed one of its clips in between. A clip changes a
 # handful of times in all, so that more rounds than this mean that the store misbehaves.
 _MAX_ROUNDS = 8
@@ -144,7 +146,7 @@ class Settler:
         """Take secrets out of the provider's words, which are stored, shown and logged from here on."""
         if not isinstance(outcome, Failed | Unknown | Expired):
             return outcome
-        message = self._redact(outcome.failure.message)
+        message = self._redact(outcome.failure.message)[:_MAX_MESSAGE]
         return replace(outcome, failure=replace(outcome.failure, message=message))
 
 

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.clips.lifecycle import sent
+from service.clips.lifecycle import after_unclear_send, sent
 from service.clips.models import Clip, SettledBy
 from service.workflow.ports import Clock, Provider, Store
 from service.workflow.settlement import Event, Settler
@@ -45,6 +45,14 @@ class Submitter:
             if not batch:
                 return
             outcomes = await self.provider.submit(batch)
+        sent_before = {clip.task_uuid for clip in batch if clip.sends}
         await self.settler.settle(
-            [Event(task_uuid, outcome, SettledBy.SUBMISSION) for task_uuid, outcome in outcomes.items()]
+            [
+                Event(
+                    task,
+                    after_unclear_send(outcome) if task in sent_before else outcome,
+                    SettledBy.SUBMISSION,
+                )
+                for task, outcome in outcomes.items()
+            ]
         )

@@ -215,6 +215,20 @@ async def test_clock_that_is_set_back_does_not_hold_up_the_claims(
     assert len(await store.claim("after", NOON, NOON + timedelta(seconds=9), 10)) == 1
 
 
+async def test_earlier_attempt_that_is_waited_for_again_is_current(
+    store: Store, project_id: ProjectId
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([failed(first, FailureKind.TIMEOUT)], NOON)
+    (second,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
+    await store.save([failed(second)], NOON)
+    (timed_out,) = await store.clips([first.task_uuid])
+    pending = ClipStatus.PENDING
+    reopened = replace(timed_out, status=pending, failure=None, settled_at=None, settled_by=None)
+    await store.save([reopened], LATER)
+    assert (await read(store, project_id)).clips == {first.task_uuid: "pending"}
+
+
 async def test_attempts_are_all_clips_of_the_fingerprints_asked_for(
     store: Store, project_id: ProjectId
 ) -> None:

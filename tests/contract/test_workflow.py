@@ -175,6 +175,25 @@ async def test_ledger_counts_a_send_before_the_request_carries_it(parts: Parts) 
     ]
 
 
+async def test_refusal_of_a_second_send_leaves_room_for_the_first_ones_video(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    parts.provider.outcome = Unclear("no answer")
+    await parts.submitter.submit([one])
+    parts.provider.outcome = Failed(Failure(FailureKind.ACCOUNT, "insufficientCredits", "No credit."))
+    await parts.submitter.submit([await parts.stored(one)])
+    refused = await parts.stored(one)
+    assert (refused.status, refused.presumed_failed) == (ClipStatus.FAILED, True)
+    assert await parts.settler.settle([event(one)]) == [Effect.CHANGED]
+    assert (await parts.stored(one)).status is ClipStatus.SUCCEEDED
+
+
+async def test_refusal_of_a_first_send_is_the_end(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    parts.provider.outcome = Failed(Failure(FailureKind.REJECTED, "invalidDuration", "Use 4, 6 or 8."))
+    await parts.submitter.submit([one])
+    assert not (await parts.stored(one)).presumed_failed
+
+
 async def test_tick_never_sends_again_without_runwares_word_that_the_task_is_unknown(parts: Parts) -> None:
     await parts.record(1)
     parts.provider.outcome = Unclear("HTTP 503")
@@ -246,10 +265,16 @@ async def test_job_that_finished_after_its_time_is_taken_and_not_bought_again(ti
 
 
 async def test_nothing_is_bought_while_runware_can_not_be_asked(timed_out: Purchase) -> None:
-    with pytest.raises(ProviderUnavailable, match="Nothing was bought"):
+    with pytest.raises(ProviderUnavailable, match=r"\(HTTP 503\).*Nothing was bought"):
         await timed_out.again(Unclear("HTTP 503"))
     assert len(timed_out.parts.provider.submitted) == 1
     assert (await timed_out.clip()).attempt == 1
+
+
+async def test_two_retries_at_once_ask_in_turn_and_buy_once(timed_out: Purchase) -> None:
+    timed_out.parts.provider.outcome = UNKNOWN
+    await asyncio.gather(*(timed_out.generator.retry(timed_out.project_id, None) for _ in range(5)))
+    assert len(timed_out.parts.provider.submitted) == 2
 
 
 async def test_job_that_runware_does_not_know_any_more_is_bought_again(timed_out: Purchase) -> None:

@@ -197,8 +197,17 @@ async def test_without_a_token_only_localhost_is_answered_so_that_no_page_can_re
     world: World,
 ) -> None:
     project_id = await world.store(1)
-    for host in ("attacker.example", "attacker.example:8000", "127.0.0.1.attacker.example", "10.0.0.1"):
-        headers = {"Host": host, "Origin": f"http://{host}"}
+    for host in (
+        "attacker.example",
+        "attacker.example:8000",
+        "127.0.0.1.attacker.example",
+        "10.0.0.1",
+        "a{b.example",
+        "evil.example:",
+        "[::1",
+        "",
+    ):
+        headers = {"Host": host}
         status, _ = await world.post("/generate-clips", {"project_id": project_id}, headers=headers)
         assert status == 401
     assert (await world.ledger())["accepted"] == 0
