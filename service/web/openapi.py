@@ -1,15 +1,16 @@
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_schema
 
 from service.web.operations import Operation
 from service.web.schemas import ErrorAnswer
 
-_Models = dict[tuple[type[BaseModel], JsonSchemaMode], dict[str, object]]
+_Models = Mapping[Any, JsonSchemaValue]
 
 
 def openapi(listed: Sequence[Operation]) -> dict[str, object]:
@@ -25,7 +26,7 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     paths: dict[str, dict[str, object]] = {}
     for operation in listed:
         for path in filter(None, (operation.path, operation.alias)):
-            described = _describe(operation, path, references)  # type: ignore[arg-type]  # pydantic's key type is wider
+            described = _describe(operation, path, references)
             paths.setdefault(path, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
