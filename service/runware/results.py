@@ -115,9 +115,7 @@ def pushed_outcomes(body: object, task_uuid: TaskUUID, check: URLCheck) -> Seque
     end here. Raises MalformedResult if the body says nothing about the job.
     """
     outcomes = [
-        Failed(result.failure)
-        if result.failure and not isinstance(result.outcome, Failed)
-        else result.outcome
+        _pushed(result)
         for result in read_results(body, check)
         if result.task_uuid == task_uuid
         or (result.task_uuid is None and not isinstance(result.outcome, Acknowledged))
@@ -127,6 +125,18 @@ def pushed_outcomes(body: object, task_uuid: TaskUUID, check: URLCheck) -> Seque
             f"The body says nothing about the job {task_uuid} that this callback URL is for."
         )
     return outcomes
+
+
+def _pushed(result: Result) -> Outcome:
+    if result.failure is None:
+        return result.outcome
+    match result.outcome:
+        case Unclear():
+            return Failed(result.failure)
+        case Unknown(failure):
+            return Failed(failure)
+        case outcome:
+            return outcome
 
 
 def read_error(error: Mapping[str, object], otherwise: FailureKind) -> Failure:
@@ -193,7 +203,7 @@ def error_outcome(failure: Failure) -> Outcome:
 def _own_result(element: Mapping[str, object], check: URLCheck) -> Result:
     task_uuid = _task_uuid(element)
     status, error, url = element.get("status"), element.get("error"), element.get("videoURL")
-    if status == "error" or isinstance(error, Mapping | str):
+    if status == "error" or (isinstance(error, Mapping | str) and error):
         details = error if isinstance(error, Mapping) else {"message": error, **element}
         failure = read_error(details, FailureKind.PROVIDER)
         ended = error_outcome(failure) if is_not_found(failure.code) else Failed(failure, _cost(element))

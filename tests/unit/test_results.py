@@ -35,6 +35,8 @@ ERROR = {"code": "providerContentPolicyViolation", "message": "Blocked.", "taskU
         {"data": [FLAT], "errors": []},
         {**FLAT, "errors": []},
         {**FLAT, "data": [], "error": None},
+        {**FLAT, "error": ""},
+        {**FLAT, "error": {}},
         [{"data": [FLAT]}],
         {"data": [{"taskUUID": OTHER, "status": "processing"}, FLAT]},
     ],
@@ -147,6 +149,18 @@ def test_busy_error_in_a_webhook_is_the_jobs_end() -> None:
     (outcome,) = pushed_outcomes(body, TASK, check)
     assert isinstance(outcome, Failed)
     assert outcome.failure.code == "internalServerError"
+
+
+def test_conflict_in_a_webhook_is_no_end_of_the_job_that_was_taken_first() -> None:
+    body = {"errors": [{"code": "conflictTaskUUID", "message": "Again.", "taskUUID": TASK}]}
+    assert pushed_outcomes(body, TASK, check) == [Acknowledged()]
+
+
+def test_job_that_runware_says_it_lost_is_only_presumed_to_have_failed() -> None:
+    body = {"errors": [{"code": "taskNotFound", "message": "Gone.", "taskUUID": TASK}]}
+    (outcome,) = pushed_outcomes(body, TASK, check)
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.LOST
 
 
 json_values = st.recursive(
