@@ -11,10 +11,14 @@ from service.stores.sqlite import SQLiteStore
 
 
 class ScriptedProvider:
-    """Answers every question and submission with one outcome, and keeps what it was asked."""
+    """Answers every question and submission with one outcome, and keeps what it was asked.
+
+    Questions are answered by `first_outcomes` before that, one each, and not at once.
+    """
 
     def __init__(self, outcome: Outcome | None = None) -> None:
         self.outcome = outcome or Acknowledged()
+        self.first_outcomes: list[Outcome] = []
         self.submitted: list[TaskUUID] = []
         self.asked: list[TaskUUID] = []
         self.before_submission: Callable[[Sequence[Clip]], Awaitable[None]] | None = None
@@ -26,6 +30,10 @@ class ScriptedProvider:
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
         assert within > timedelta(0)
+        if self.first_outcomes:
+            outcome = self.first_outcomes.pop(0)
+            await asyncio.sleep(0.05)
+            return dict.fromkeys(task_uuids, outcome)
         return self._answer(self.asked, task_uuids)
 
     def _answer(self, kept: list[TaskUUID], task_uuids: Iterable[TaskUUID]) -> Mapping[TaskUUID, Outcome]:

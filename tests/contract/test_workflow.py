@@ -277,6 +277,16 @@ async def test_two_retries_at_once_ask_in_turn_and_buy_once(timed_out: Purchase)
     assert len(timed_out.parts.provider.submitted) == 2
 
 
+async def test_two_calls_at_once_do_not_both_wait_for_a_job_and_buy_it_again(timed_out: Purchase) -> None:
+    """Runware knows the job when it is asked first, and for a moment does not when it is asked again."""
+    timed_out.parts.provider.first_outcomes = [Acknowledged(), UNKNOWN]
+    calls = (timed_out.generator.generate(timed_out.project_id) for _ in range(2))
+    for answer in await asyncio.gather(*calls):
+        assert (answer.progress.pending, answer.progress.failed) == (1, 0)
+    assert len(timed_out.parts.provider.submitted) == 1
+    assert timed_out.parts.provider.first_outcomes == [UNKNOWN]
+
+
 async def test_job_that_runware_does_not_know_any_more_is_bought_again(timed_out: Purchase) -> None:
     await timed_out.again(UNKNOWN)
     assert len(timed_out.parts.provider.submitted) == 2
@@ -295,6 +305,41 @@ async def test_of_two_who_would_send_the_same_clip_one_does(parts: Parts) -> Non
     clips = await parts.record(30)
     await asyncio.gather(*(parts.submitter.submit(clips) for _ in range(3)))
     assert sorted(parts.provider.submitted) == sorted(one.task_uuid for one in clips)
+
+
+async def test_tasks_go_out_in_batches_and_no_more_at_a_time_than_allowed(parts: Parts) -> None:
+    clips = await parts.record(230)
+    sizes: list[int] = []
+    at_once, most = 0, 0
+
+    async def take_a_while(batch: Sequence[Clip]) -> None:
+        nonlocal at_once, most
+        sizes.append(len(batch))
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.02)
+        at_once -= 1
+
+    parts.provider.before_submission = take_a_while
+    await asyncio.gather(parts.submitter.submit(clips[:115]), parts.submitter.submit(clips[115:]))
+    assert sorted(sizes) == [15, 15, *[25] * 8]
+    assert most == 4
+
+
+async def test_failed_batch_does_not_break_off_the_others(parts: Parts) -> None:
+    clips = await parts.record(100)
+
+    async def fail_one(batch: Sequence[Clip]) -> None:
+        await asyncio.sleep(0.01)
+        if clips[0] in batch:
+            raise StoreUnavailable("The database is gone.")
+
+    parts.provider.before_submission = fail_one
+    with pytest.raises(StoreUnavailable):
+        await parts.submitter.submit(clips)
+    assert sorted(parts.provider.submitted) == sorted(one.task_uuid for one in clips[25:])
+    states = {(await parts.stored(one)).status for one in clips[25:]}
+    assert states == {ClipStatus.PENDING}
 
 
 async def test_clip_that_a_webhook_settled_first_is_not_sent(parts: Parts) -> None:

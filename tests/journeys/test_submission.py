@@ -1,6 +1,7 @@
 """Submission under faults: a definite refusal fails one clip, an unclear end fails none and pays once."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,20 @@ async def test_task_that_never_arrives_is_given_up_after_three_sends(tmp_path: P
             "lost",
         )
         assert (await world.ledger())["accepted"] == 0
+
+
+async def test_submission_ends_within_the_grace_time_and_leaves_the_rest_to_the_poller(
+    tmp_path: Path,
+) -> None:
+    slow = {"answer_delay_seconds": 5, "webhook_drop_rate": 1}
+    async with running_world(tmp_path, sandbox=slow, submission_grace_seconds=1) as world:
+        project_id = await world.store(3)
+        started = time.monotonic()
+        answer = await world.generate(project_id)
+        assert time.monotonic() - started < 3
+        assert answer["failed"] == 0
+        assert {job["status"] for job in await world.settled(project_id)} == {"succeeded"}
+        assert (await world.ledger())["seen_twice"] == []
 
 
 async def test_conflict_on_a_second_send_means_that_the_first_was_taken(tmp_path: Path) -> None:
