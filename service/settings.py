@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.addresses import is_loopback
 from service.clips.models import GenerationSettings
 from service.errors import ServiceError
-from service.runware.results import is_loopback
 from service.runware.tasks import RESERVED_KEYS
 
 # A shorter secret than this can be guessed by machine; `openssl rand -hex 32` gives 64.
@@ -186,13 +186,13 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings(options: Mapping[str, object]) -> Settings:
+def load_settings(options: Mapping[str, Any]) -> Settings:
     """Read the settings; `options` are those of the command line, by field name, None where not given.
 
     Raises SettingsRefused, with a line for each wrong one.
     """
     try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]  # the fields' own validators judge them
+        return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as refused:
         raise SettingsRefused("\n".join(_sentence(error) for error in refused.errors())) from None
 

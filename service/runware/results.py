@@ -1,12 +1,12 @@
 """Reads what Runware says about jobs, in every envelope it has been seen in. Pure."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from service.addresses import is_address, is_loopback
 from service.clips.models import Failure, FailureKind, TaskUUID
 from service.clips.outcomes import (
     Acknowledged,
@@ -80,24 +80,9 @@ def _host(url: str) -> str | None:
         host, _ = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return None
-    if parts.username is not None or not (_HOST_NAME.fullmatch(host) or _is_address(host)):
+    if parts.username is not None or not (_HOST_NAME.fullmatch(host) or is_address(host)):
         return None
     return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        return "%" not in host and bool(ipaddress.ip_address(host))
-    except ValueError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_results(body: object, check: URLCheck) -> Sequence[Result]:

@@ -3,7 +3,7 @@ import re
 
 from starlette.requests import Request
 
-from service.runware.results import is_loopback
+from service.addresses import is_loopback
 from service.web.errors import Unauthorized
 
 # Read strictly, not as a URL: a name that some reader takes for another must not pass for localhost.
