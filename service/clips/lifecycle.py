@@ -92,11 +92,10 @@ def at_deadline(clip: Clip, outcome: Outcome, now: datetime, policy: Policy) -> 
 
 def may_send_again(clip: Clip, now: datetime, policy: Policy) -> bool:
     """Whether a task that Runware says it does not know may be sent again under the same task UUID."""
-    since = clip.last_sent_at or clip.submitted_at
     return (
         clip.status is ClipStatus.SUBMITTING
         and clip.sends < policy.max_sends
-        and now - since >= policy.submission_grace
+        and _grace_is_over(clip, now, policy)
         and now - clip.waiting_since < policy.clip_timeout
     )
 
@@ -117,10 +116,13 @@ def sent(clip: Clip, now: datetime) -> Clip:
     return replace(clip, sends=clip.sends + 1, last_sent_at=now)
 
 
+def _grace_is_over(clip: Clip, now: datetime, policy: Policy) -> bool:
+    return now - (clip.last_sent_at or clip.submitted_at) >= policy.submission_grace
+
+
 def _unknown(clip: Clip, failure: Failure, by: SettledBy, now: datetime, policy: Policy) -> Clip:
     if clip.status is ClipStatus.SUBMITTING:
-        since = clip.last_sent_at or clip.submitted_at
-        if clip.sends < policy.max_sends or now - since < policy.submission_grace:
+        if clip.sends < policy.max_sends or not _grace_is_over(clip, now, policy):
             return clip
         message = f"Sent {clip.sends} times, and Runware does not know the task. Retry the clip."
         return _settled(clip, by, now, failure=Failure(FailureKind.LOST, "notAccepted", message))

@@ -12,8 +12,6 @@ _SHOWN = {
     ClipStatus.SUCCEEDED: "completed",
     ClipStatus.FAILED: "failed",
 }
-
-
 _NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
 
 

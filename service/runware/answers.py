@@ -158,7 +158,7 @@ def _refusal(status: int, failure: Failure | None) -> Failure:
     code, message = _NOT_ABOUT_THE_TASKS.get(
         status, (f"http{status}", f"Runware refused the request with HTTP {status}.")
     )
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    if _redirects(status):
         message = f"RUNWARE_API_URL leads elsewhere (HTTP {status}): write the address that it leads to."
     # A 404 with an error of Runware's is about what was asked for; without one there is no Runware.
     about_the_tasks = _about_the_tasks(status) or (failure is not None and status == HTTPStatus.NOT_FOUND)
@@ -169,8 +169,11 @@ def _refusal(status: int, failure: Failure | None) -> Failure:
 
 
 def _about_the_tasks(status: int) -> bool:
-    redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
-    return not redirected and status not in _NOT_ABOUT_THE_TASKS
+    return not _redirects(status) and status not in _NOT_ABOUT_THE_TASKS
+
+
+def _redirects(status: int) -> bool:
+    return HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
 
 
 def _silence(

@@ -161,7 +161,7 @@ class SQLiteStore:
                 db.execute(_INSERT_CLIP, row)
                 stored.append(read_clip(dict(db.execute(_STANDING_CLIP, row).fetchone())))
                 db.execute(_MAKE_CURRENT, row)
-            _project(db, {project_id}, now)
+            _write_projections(db, {project_id}, now)
             return stored
 
         return await self._writer.run(write)
@@ -182,7 +182,7 @@ class SQLiteStore:
 
         def write(db: sqlite3.Connection) -> Collection[TaskUUID]:
             saved = [clip for clip in changed if db.execute(_UPDATE_CLIP, clip_state(clip)).rowcount]
-            _project(db, {clip.project_id for clip in saved}, now)
+            _write_projections(db, {clip.project_id for clip in saved}, now)
             return {clip.task_uuid for clip in saved}
 
         return await self._writer.run(write)
@@ -273,7 +273,7 @@ def _migrate(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def _project(db: sqlite3.Connection, project_ids: Collection[ProjectId], now: datetime) -> None:
+def _write_projections(db: sqlite3.Connection, project_ids: Collection[ProjectId], now: datetime) -> None:
     for project_id in project_ids:
         (clips,) = db.execute(_PROJECTION, {"project_id": project_id}).fetchone()
         db.execute(

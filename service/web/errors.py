@@ -22,6 +22,8 @@ from service.errors import (
 )
 from service.web.schemas import ErrorAnswer
 
+_MOST_LISTED = 5
+
 
 class BadRequest(ServiceError):
     """The body is not JSON, or not of the shape that the call takes."""
@@ -94,8 +96,8 @@ def body_error(invalid: ValidationError) -> BadRequest | InvalidValue:
     errors = invalid.errors(include_url=False, include_context=False, include_input=False)
     if any(e["type"] == "json_invalid" for e in errors):
         return BadRequest("The body is not JSON. Correct it and call again.")
-    listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:5])
-    more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""  # noqa: PLR2004 - as many as were listed
+    listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:_MOST_LISTED])
+    more = f"; and {len(errors) - _MOST_LISTED} more" if len(errors) > _MOST_LISTED else ""
     shape = any(e["type"] in ("missing", "extra_forbidden") or e["type"].endswith("_type") for e in errors)
     message = f"The body can't be used ({listed}{more}). Correct it and call again."
     return BadRequest(message) if shape else InvalidValue(message)
