@@ -54,7 +54,7 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
             *(_parameter(name, "query", required=not operation.protected) for name in operation.query),
         ],
         "responses": {
-            str(int(operation.status)): response(operation.status, operation.answer),
+            **{str(int(status)): response(status, operation.answer) for status in operation.statuses},
             **{str(status): response(status, ErrorAnswer) for status in operation.errors},
         },
     }

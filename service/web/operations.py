@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -32,7 +33,10 @@ _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call: where it is, what it takes and gives, which errors it may answer with."""
+    """One call: where it is, what it takes and gives, which errors it may answer with.
+
+    `statuses` are those that the answer itself may come with; `status_of` picks one, else it is the first.
+    """
 
     method: str
     path: str
@@ -41,7 +45,8 @@ class Operation:
     body: type[BaseModel] | None = None
     query: Sequence[str] = ()
     errors: Sequence[int] = ()
-    status: int = HTTPStatus.OK
+    statuses: Sequence[int] = (HTTPStatus.OK,)
+    status_of: Callable[[Any], int] | None = None
     protected: bool = True
     alias: str | None = None
 
@@ -67,7 +72,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             ProjectStored,
             NewProject,
             errors=(400, 401, 413, 422, 503),
-            status=HTTPStatus.CREATED,
+            statuses=(HTTPStatus.CREATED,),
         ),
         Operation(
             "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 503)
@@ -82,7 +87,15 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             protected=False,
         ),
         Operation("GET", "/healthz", handlers.health, Health, protected=False),
-        Operation("GET", "/readyz", handlers.readiness, Readiness, protected=False),
+        Operation(
+            "GET",
+            "/readyz",
+            handlers.readiness,
+            Readiness,
+            statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE),
+            status_of=_readiness_status,
+            protected=False,
+        ),
     )
 
 
@@ -94,6 +107,10 @@ def routes(listed: Sequence[Operation], access: Access) -> list[Route]:
         for path in (operation.path, operation.alias)
         if path is not None
     ]
+
+
+def _readiness_status(readiness: Readiness) -> int:
+    return HTTPStatus.OK if readiness.ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def _function(
@@ -119,9 +136,7 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         if operation.protected:
             access.require(request)
         answer = await operation.handler(request)
-        status = operation.status
-        if isinstance(answer, Readiness) and not answer.ready:
-            status = HTTPStatus.SERVICE_UNAVAILABLE
+        status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
         return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
 
     return respond

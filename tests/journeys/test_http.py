@@ -250,6 +250,7 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     assert set(document["paths"]) == expected
     generate = document["paths"]["/generate-clips"]["post"]
     assert {"200", "400", "401", "404", "409", "413", "422", "502", "503"} == set(generate["responses"])
+    assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "503"}
     answer = document["components"]["schemas"]["GenerateAnswer"]["properties"]
     assert {"success", "project_id", "total_clips", "completed", "pending", "failed", "all_complete"} <= set(
         answer
