@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from service.clips.fingerprint import fingerprint
 from service.clips.models import (
     Clip,
     ClipRequest,
@@ -71,22 +70,21 @@ def frame_problems(project: Project) -> dict[SceneKey, str | None]:
 
 def choose(
     project_id: ProjectId,
-    requests: Iterable[ClipRequest],
+    requests: Mapping[Fingerprint, ClipRequest],
     attempts: Iterable[Clip],
     new_task_uuid: Callable[[], TaskUUID],
     now: datetime,
 ) -> list[Clip]:
-    """Give for each request the clip that stands for it: one already paid for, else a new attempt.
+    """Give for each request, in order, the clip that stands for it: one already paid for, else a new attempt.
 
-    `attempts` are all clips ever made for these requests' fingerprints. One that succeeded, or still may,
-    is taken as it is; only where all have failed does a new one, as yet unsent, come into being.
+    `requests` are by their fingerprints, `attempts` all clips ever made for these. One that succeeded, or
+    still may, is taken as it is; only where all have failed does a new one, as yet unsent, come into being.
     """
     by_fingerprint: dict[Fingerprint, list[Clip]] = {}
     for clip in attempts:
         by_fingerprint.setdefault(clip.fingerprint, []).append(clip)
     chosen: list[Clip] = []
-    for request in requests:
-        key = fingerprint(project_id, request)
+    for key, request in requests.items():
         made = sorted(by_fingerprint.get(key, ()), key=lambda clip: clip.attempt)
         succeeded = [clip for clip in made if clip.status is ClipStatus.SUCCEEDED]
         unsettled = [clip for clip in made if not clip.status.settled]

@@ -93,8 +93,7 @@ class Handlers:
             raise Unauthorized("The token of this callback URL is not its job's.")
         body = parse_json(await read_bytes(request, WEBHOOK_LIMIT_BYTES))
         outcomes = pushed_outcomes(body, task_uuid, self.check_video_url)
-        receipt = await self.receiver.receive(task_uuid, outcomes)
-        return WebhookReceipt(changed=receipt.changed)
+        return WebhookReceipt(changed=await self.receiver.receive(task_uuid, outcomes))
 
     async def health(self, _request: Request) -> Health:
         """Tell that the process runs."""

@@ -5,9 +5,9 @@ from datetime import timedelta
 from service.clips.models import ProjectId, SettledBy
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
-from service.errors import ProjectNotFound
 from service.workflow.ports import Provider, Store
-from service.workflow.settlement import Event, Settler
+from service.workflow.projects import existing_project
+from service.workflow.settlement import Settler, events_of
 
 # However many people watch a project, Runware is asked about it this often at most.
 _ASK_INTERVAL_S = 1.0
@@ -30,9 +30,7 @@ class Checker:
 
         Raises ProjectNotFound and StoreUnavailable. If Runware gives no answer, the report is what is stored.
         """
-        project = await self.store.project(project_id)
-        if project is None:
-            raise ProjectNotFound(project_id)
+        project = await existing_project(self.store, project_id)
         clips = await self.store.current_clips(project_id)
         pending = [clip.task_uuid for clip in clips if not clip.status.settled]
         if pending and self._may_ask(project_id):
@@ -41,9 +39,7 @@ class Checker:
                 outcomes = await self.provider.ask(pending, _ASK_WITHIN)
             finally:
                 self._asking.discard(project_id)
-            await self.settler.settle(
-                [Event(task, outcome, SettledBy.CHECK) for task, outcome in outcomes.items()]
-            )
+            await self.settler.settle(events_of(outcomes, SettledBy.CHECK))
             clips = await self.store.current_clips(project_id)
         return progress(clips, frame_problems(project))
 

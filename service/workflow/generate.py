@@ -9,7 +9,6 @@ from weakref import WeakValueDictionary
 from service.clips.fingerprint import fingerprint
 from service.clips.models import (
     Clip,
-    ClipRequest,
     ClipStatus,
     FailureKind,
     Fingerprint,
@@ -24,13 +23,13 @@ from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
 from service.errors import (
     FramesNotReady,
-    ProjectNotFound,
     ProviderRefused,
     ProviderUnavailable,
     SceneNotFound,
 )
 from service.workflow.ports import Clock, Provider, Store
-from service.workflow.settlement import Event, Settler
+from service.workflow.projects import existing_project
+from service.workflow.settlement import Settler, events_of
 from service.workflow.submission import Submitter
 
 # Enough for a person to act on; a message is no place for thousands.
@@ -99,27 +98,28 @@ class Generator:
         return await self._make(project_id, planned, only=failed)
 
     async def _plan(self, project_id: ProjectId) -> Plan:
-        project = await self.store.project(project_id)
-        if project is None:
-            raise ProjectNotFound(project_id)
-        return plan(project, self.settings)
+        return plan(await existing_project(self.store, project_id), self.settings)
 
     async def _make(
         self, project_id: ProjectId, planned: Plan, only: Collection[SceneKey] | None = None
     ) -> Generated:
         asked_for = _scene_problems(planned).keys() if only is None else only
-        requests = [request for request in planned.requests if request.scene in asked_for]
+        wanted = {
+            fingerprint(project_id, request): request
+            for request in planned.requests
+            if request.scene in asked_for
+        }
         problems = {scene: problem for scene, problem in planned.problems.items() if scene in asked_for}
         # One purchase of a project at a time: while one call asks what became of a job, and goes on waiting
         # for it, no other may conclude that it is lost.
         async with self._purchases.setdefault(project_id, asyncio.Lock()):
-            attempts, doubts = await self._attempts(project_id, requests)
-            for request in requests:
-                if (doubt := doubts.get(fingerprint(project_id, request))) is not None:
-                    problems[request.scene] = _IN_DOUBT.format(reason=doubt)
-            buying = [request for request in requests if request.scene not in problems]
-            if requests and not buying:
-                raise ProviderUnavailable(f"{problems[requests[0].scene]} Nothing was bought.")
+            attempts, doubts = await self._attempts(project_id, wanted.keys())
+            problems |= {wanted[key].scene: _IN_DOUBT.format(reason=doubt) for key, doubt in doubts.items()}
+            buying = {key: request for key, request in wanted.items() if key not in doubts}
+            if wanted and not buying:
+                raise ProviderUnavailable(
+                    f"{problems[next(iter(wanted.values())).scene]} Nothing was bought."
+                )
             now = self.clock()
             chosen = choose(project_id, buying, attempts, _new_task_uuid, now)
             new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
@@ -130,16 +130,15 @@ class Generator:
         return Generated(after, [s for s in after.scenes if s.scene in asked_for], problems)
 
     async def _attempts(
-        self, project_id: ProjectId, requests: Sequence[ClipRequest]
+        self, project_id: ProjectId, fingerprints: Collection[Fingerprint]
     ) -> tuple[Sequence[Clip], Mapping[Fingerprint, str]]:
         """Read the earlier attempts, after a last question about those that only presumably failed.
 
         Runware may have finished one since, or still be at it: a job that is paid for beats a new attempt.
         Also gives the fingerprints for which nothing may be bought now, and why there was no answer.
         """
-        fingerprints = {fingerprint(project_id, request) for request in requests}
         attempts = await self.store.attempts(project_id, fingerprints)
-        standing = {clip.fingerprint for clip in attempts if clip.status is not ClipStatus.FAILED}
+        standing = _standing(attempts)
         presumed = {
             clip.task_uuid: clip
             for clip in attempts
@@ -148,17 +147,20 @@ class Generator:
         if not presumed:
             return attempts, {}
         outcomes = await self.provider.ask(list(presumed), _ASK_WITHIN)
-        await self.settler.settle(
-            [Event(task, _asked_again(outcome), SettledBy.CHECK) for task, outcome in outcomes.items()]
-        )
+        answers = {task: _asked_again(outcome) for task, outcome in outcomes.items()}
+        await self.settler.settle(events_of(answers, SettledBy.CHECK))
         attempts = await self.store.attempts(project_id, fingerprints)
-        standing = {clip.fingerprint for clip in attempts if clip.status is not ClipStatus.FAILED}
+        standing = _standing(attempts)
         doubts = {
             presumed[task].fingerprint: outcome.reason
             for task, outcome in outcomes.items()
             if isinstance(outcome, Unclear) and presumed[task].fingerprint not in standing
         }
         return attempts, doubts
+
+
+def _standing(attempts: Sequence[Clip]) -> set[Fingerprint]:
+    return {clip.fingerprint for clip in attempts if clip.status is not ClipStatus.FAILED}
 
 
 def _asked_again(outcome: Outcome) -> Outcome:

@@ -8,6 +8,14 @@ from service.errors import ProjectNotFound
 from service.workflow.ports import Clock, ProjectDraft, Store
 
 
+async def existing_project(store: Store, project_id: ProjectId) -> Project:
+    """Read a project. Raises ProjectNotFound and StoreUnavailable."""
+    project = await store.project(project_id)
+    if project is None:
+        raise ProjectNotFound(project_id)
+    return project
+
+
 @dataclass(frozen=True, slots=True)
 class Projects:
     """Stores projects and tells of them, from the database alone."""
@@ -25,9 +33,7 @@ class Projects:
 
     async def detail(self, project_id: ProjectId) -> tuple[Project, Progress]:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
-        project = await self.store.project(project_id)
-        if project is None:
-            raise ProjectNotFound(project_id)
+        project = await existing_project(self.store, project_id)
         now_known = progress(await self.store.current_clips(project_id), frame_problems(project))
         # Read after the row, so that the row's own projection may be a moment older than the jobs beside it.
         return replace(project, clips=now_known.clips or project.clips), now_known

@@ -12,20 +12,13 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a webhook did: `changed` is False for a duplicate."""
-
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Receiver:
     """Takes what Runware pushes, after the caller has been recognised."""
 
     settler: Settler
 
-    async def receive(self, task_uuid: TaskUUID, outcomes: Sequence[Outcome]) -> Receipt:
-        """Store a webhook's outcomes for its job; returns after the commit.
+    async def receive(self, task_uuid: TaskUUID, outcomes: Sequence[Outcome]) -> bool:
+        """Store a webhook's outcomes for its job; after the commit, gives whether they changed anything.
 
         Raises ClipNotFound; VideoURLRefused, if there is a video at a place that is not allowed;
         StoreUnavailable, so that Runware repeats the webhook.
@@ -42,4 +35,4 @@ class Receiver:
                     f"The video of {task_uuid} is refused: {outcome.reason}. "
                     "If it is Runware's, mend VIDEO_HOSTS; the poller will then take it."
                 )
-        return Receipt(changed=any(effect is not Effect.UNCHANGED for effect in effects))
+        return any(effect is not Effect.UNCHANGED for effect in effects)

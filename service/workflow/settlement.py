@@ -1,7 +1,7 @@
 """The one place where outcomes become stored states, whoever brings them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -31,6 +31,11 @@ class Event:
     task_uuid: TaskUUID
     outcome: Outcome
     by: SettledBy
+
+
+def events_of(outcomes: Mapping[TaskUUID, Outcome], by: SettledBy) -> list[Event]:
+    """Make an event of each task's outcome."""
+    return [Event(task_uuid, outcome, by) for task_uuid, outcome in outcomes.items()]
 
 
 class Effect(StrEnum):

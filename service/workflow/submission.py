@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from service.clips.lifecycle import after_unclear_send, sent
 from service.clips.models import Clip, SettledBy
 from service.workflow.ports import Clock, Provider, Store
-from service.workflow.settlement import Event, Settler
+from service.workflow.settlement import Settler, events_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,8 @@ class Submitter:
                 return
             outcomes = await self.provider.submit(batch)
         sent_before = {clip.task_uuid for clip in batch if clip.sends}
-        await self.settler.settle(
-            [
-                Event(
-                    task,
-                    after_unclear_send(outcome) if task in sent_before else outcome,
-                    SettledBy.SUBMISSION,
-                )
-                for task, outcome in outcomes.items()
-            ]
-        )
+        worth = {
+            task: after_unclear_send(outcome) if task in sent_before else outcome
+            for task, outcome in outcomes.items()
+        }
+        await self.settler.settle(events_of(worth, SettledBy.SUBMISSION))

@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.clips.models import ClipStatus, FailureKind, TaskUUID
+from service.clips.fingerprint import fingerprint
+from service.clips.models import ClipRequest, ClipStatus, FailureKind, Fingerprint, TaskUUID
 from service.clips.planning import DEFAULT_PROMPT, choose, duration_s, plan, prompt, scene_order
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
 
 
 def new_task_uuid() -> TaskUUID:
     return TaskUUID(str(uuid.uuid4()))
+
+
+def wanted(one: ClipRequest) -> dict[Fingerprint, ClipRequest]:
+    return {fingerprint(PROJECT_ID, one): one}
 
 
 def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
@@ -105,7 +110,7 @@ def test_scene_without_any_text_gets_a_neutral_prompt() -> None:
 
 
 def test_first_call_makes_a_first_attempt() -> None:
-    (made,) = choose(PROJECT_ID, [request()], [], new_task_uuid, NOON)
+    (made,) = choose(PROJECT_ID, wanted(request()), [], new_task_uuid, NOON)
     assert (made.attempt, made.status, made.sends) == (1, ClipStatus.SUBMITTING, 0)
     assert uuid.UUID(made.task_uuid).version == 4
 
@@ -113,18 +118,18 @@ def test_first_call_makes_a_first_attempt() -> None:
 @pytest.mark.parametrize("status", [ClipStatus.SUBMITTING, ClipStatus.PENDING])
 def test_unsettled_clip_is_taken_and_no_second_is_made(status: ClipStatus) -> None:
     existing = clip(status=status)
-    assert choose(PROJECT_ID, [request()], [existing], new_task_uuid, NOON) == [existing]
+    assert choose(PROJECT_ID, wanted(request()), [existing], new_task_uuid, NOON) == [existing]
 
 
 def test_succeeded_clip_is_taken_even_if_a_later_attempt_is_under_way() -> None:
     late = succeeded(clip())
     second = clip(attempt=2, status=ClipStatus.PENDING)
-    assert choose(PROJECT_ID, [request()], [second, late], new_task_uuid, NOON) == [late]
+    assert choose(PROJECT_ID, wanted(request()), [second, late], new_task_uuid, NOON) == [late]
 
 
 def test_failed_clip_is_followed_by_the_next_attempt() -> None:
     attempts = [failed(clip()), failed(clip(attempt=2), FailureKind.TIMEOUT)]
-    (made,) = choose(PROJECT_ID, [request()], attempts, new_task_uuid, NOON)
+    (made,) = choose(PROJECT_ID, wanted(request()), attempts, new_task_uuid, NOON)
     assert made.attempt == 3
     assert made.task_uuid not in {attempt.task_uuid for attempt in attempts}
 
@@ -135,6 +140,6 @@ def test_changed_prompt_or_frame_makes_a_new_clip() -> None:
         request(prompt="A boat returns."),
         request(last_frame="https://frames.example/other.png"),
     ):
-        (made,) = choose(PROJECT_ID, [changed], [existing], new_task_uuid, NOON)
+        (made,) = choose(PROJECT_ID, wanted(changed), [existing], new_task_uuid, NOON)
         assert made.task_uuid != existing.task_uuid
         assert made.attempt == 1
