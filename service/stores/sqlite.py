@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
 from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
 from service.errors import StoreUnavailable
 from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
@@ -20,6 +22,19 @@ T = TypeVar("T")
 
 # How long a write waits for another process that has the same file open.
 _BUSY_TIMEOUT_S = 10.0
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
+# For the switch to WAL, which alone does not wait: two who open a new file at once would refuse each other.
+_UNTIL_FREE = Retrying(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_delay(_BUSY_TIMEOUT_S),
+    wait=wait_random(0.01, 0.05),
+    reraise=True,
+)
 
 _INSERT_CLIP = """
     INSERT INTO clips (
@@ -219,9 +234,8 @@ class _Connection:
                 db.row_factory = sqlite3.Row
                 # WAL lets reads go on beside a write; FULL makes a commit survive a power cut, since a
                 # webhook that was answered 2xx never comes again.
-                db.executescript(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                )
+                _UNTIL_FREE.copy()(db.execute, "PRAGMA journal_mode = WAL")
+                db.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
                 return db
 
         self._db = await self._on_thread(connect)
