@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 # A submission that still backs off then is given up: its clips stay `submitting` until the next start.
 _DRAIN_SECONDS = 10
+_JITTER_SHARE_OF_INTERVAL = 0.1
 # What is left of the grace time is for the answer's way into the ledger.
 _SUBMISSION_SHARE_OF_GRACE = 0.8
 
@@ -119,6 +120,8 @@ async def _polling(poller: Poller, interval: timedelta) -> AsyncIterator[None]:
         poller.tick,
         "interval",
         seconds=interval.total_seconds(),
+        # So that several copies that were started together do not ask together.
+        jitter=interval.total_seconds() * _JITTER_SHARE_OF_INTERVAL,
         # At once, since a start may be a restart, with clips that have waited long enough.
         next_run_time=utc_now(),
         coalesce=True,

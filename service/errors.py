@@ -59,7 +59,23 @@ class ProviderUnavailable(ServiceError):
     code = "provider_unavailable"
 
 
+class ProjectBusy(ServiceError):
+    """Another call is finding out what became of the project's earlier jobs. Nothing was bought."""
+
+    code = "project_busy"
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(
+            f"Another call is asking Runware about the earlier jobs of project {project_id}. "
+            "Nothing was bought. Call again in a minute."
+        )
+
+
 class StoreUnavailable(ServiceError):
     """The database can't be reached, or refused the work. The step that met it has stored nothing."""
 
     code = "store_unavailable"
+
+
+class StoreRefused(StoreUnavailable):
+    """The database was reached and refuses the data: a part of it can't be stored, now or later."""

@@ -1,6 +1,5 @@
 """Clips and projects as rows of a database, and back."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,18 +10,17 @@ from service.clips.models import Clip, Project
 
 _CLIP = TypeAdapter(Clip)
 _PROJECT = TypeAdapter(Project)
-_JSON_COLUMNS = ("scenes", "frames", "clips")
 
 
 def clip_row(clip: Clip) -> dict[str, object]:
-    """Give all of a clip's columns: times as fixed-width UTC text, which sorts as it should."""
+    """Give all of a clip's columns: times as fixed-width UTC text, which sorts rightly, `request` as a dict."""
     return {
         **clip_state(clip),
         "project_id": clip.project_id,
         "scene": clip.scene,
         "fingerprint": clip.fingerprint,
         "attempt": clip.attempt,
-        "request": json.dumps(asdict(clip.request)),
+        "request": asdict(clip.request),
         "submitted_at": timestamp(clip.submitted_at),
     }
 
@@ -53,13 +51,12 @@ def read_clip(row: Mapping[str, object]) -> Clip:
     """Read a clip from its columns."""
     kind, code, message = (row[f"failure_{part}"] for part in ("kind", "code", "message"))
     failure = None if kind is None else {"kind": kind, "code": code, "message": message}
-    return _CLIP.validate_python({**row, "request": json.loads(str(row["request"])), "failure": failure})
+    return _CLIP.validate_python({**row, "failure": failure})
 
 
 def read_project(row: Mapping[str, object]) -> Project:
-    """Read a project from its columns; one that was not selected keeps its default."""
-    decoded = {name: json.loads(str(row[name])) for name in _JSON_COLUMNS if row.get(name) is not None}
-    return _PROJECT.validate_python({**row, **decoded})
+    """Read a project from its columns; one that was not selected, or is null, keeps its default."""
+    return _PROJECT.validate_python({name: value for name, value in row.items() if value is not None})
 
 
 def timestamp(moment: datetime | None) -> str | None:

@@ -13,12 +13,14 @@ from typing import Self, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
-from service.errors import StoreUnavailable
+from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
 from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
 from service.stores.sqlite_schema import MIGRATIONS
 from service.workflow.ports import ProjectDraft
 
 T = TypeVar("T")
+
+_JSON_COLUMNS = frozenset({"scenes", "frames", "clips", "request"})
 
 # How long a write waits for another process that has the same file open.
 _BUSY_TIMEOUT_S = 10.0
@@ -89,6 +91,11 @@ _CLAIM = """
     )
     RETURNING *
 """
+_LEASE_PROJECT = """
+    INSERT INTO project_leases (project_id, owner, leased_until) VALUES (:project_id, :owner, :leased_until)
+    ON CONFLICT (project_id) DO UPDATE SET owner = :owner, leased_until = :leased_until
+    WHERE owner = :owner OR leased_until <= :now OR leased_until > :unbelievable
+"""
 
 
 class SQLiteStore:
@@ -115,9 +122,10 @@ class SQLiteStore:
         await self._reader.close()
         await self._writer.close()
 
-    async def ping(self) -> None:
-        """Reach the database."""
+    async def missing_migrations(self) -> Sequence[str]:
+        """Reach the database; gives nothing, since opening it has brought its schema up to date."""
         await self._reader.run(lambda db: db.execute("SELECT 1 FROM projects LIMIT 1").fetchall())
+        return []
 
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
@@ -146,7 +154,7 @@ class SQLiteStore:
 
         def read(db: sqlite3.Connection) -> Project | None:
             row = db.execute("SELECT * FROM projects WHERE id = ?", [project_id]).fetchone()
-            return None if row is None else read_project(dict(row))
+            return None if row is None else read_project(_decoded(row))
 
         return await self._reader.run(read)
 
@@ -156,7 +164,9 @@ class SQLiteStore:
             "SELECT id, clips, video_url, input_image_url, audio_recording_url, "
             "created_at, updated_at FROM projects ORDER BY created_at DESC LIMIT ?"
         )
-        return await self._reader.run(lambda db: [read_project(dict(r)) for r in db.execute(sql, [limit])])
+        return await self._reader.run(
+            lambda db: [read_project(_decoded(r)) for r in db.execute(sql, [limit])]
+        )
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""
@@ -166,15 +176,33 @@ class SQLiteStore:
             json.dumps(list(fingerprints)),
         )
 
-    async def record(self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime) -> Sequence[Clip]:
+    async def lease_project(
+        self, project_id: ProjectId, owner: str, now: datetime, leased_until: datetime
+    ) -> bool:
+        """Lease the right to decide about a project's earlier jobs; gives whether `owner` has it."""
+        values = {"project_id": project_id, **_lease(owner, now, leased_until)}
+        return await self._writer.run(lambda db: db.execute(_LEASE_PROJECT, values).rowcount > 0)
+
+    async def release_project(self, project_id: ProjectId, owner: str) -> None:
+        """Give the lease back, if `owner` still has it."""
+        sql = "DELETE FROM project_leases WHERE project_id = ? AND owner = ?"
+        await self._writer.run(lambda db: db.execute(sql, [project_id, owner]))
+
+    async def record(
+        self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
+    ) -> Sequence[Clip]:
         """Make the chosen clips their scenes' current ones, and store those that are new."""
+        held = "SELECT 1 FROM project_leases WHERE project_id = ? AND owner = ?"
 
         def write(db: sqlite3.Connection) -> Sequence[Clip]:
+            if owner is not None and db.execute(held, [project_id, owner]).fetchone() is None:
+                raise ProjectBusy(project_id)
             stored: list[Clip] = []
             for clip in chosen:
                 row = clip_row(clip)
+                row["request"] = json.dumps(row["request"])
                 db.execute(_INSERT_CLIP, row)
-                stored.append(read_clip(dict(db.execute(_STANDING_CLIP, row).fetchone())))
+                stored.append(read_clip(_decoded(db.execute(_STANDING_CLIP, row).fetchone())))
                 db.execute(_MAKE_CURRENT, row)
             _write_projections(db, {project_id}, now)
             return stored
@@ -204,18 +232,15 @@ class SQLiteStore:
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
         """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
-        values = {
-            "owner": owner,
-            "now": timestamp(now),
-            "leased_until": timestamp(leased_until),
-            # No lease is twice as long as this one: the clock has been set back since that was given.
-            "unbelievable": timestamp(now + 2 * (leased_until - now)),
-            "limit": limit,
-        }
-        return await self._writer.run(lambda db: [read_clip(dict(row)) for row in db.execute(_CLAIM, values)])
+        values = {**_lease(owner, now, leased_until), "limit": limit}
+        return await self._writer.run(
+            lambda db: [read_clip(_decoded(row)) for row in db.execute(_CLAIM, values)]
+        )
 
     async def _read_clips(self, sql: str, *values: str) -> Sequence[Clip]:
-        return await self._reader.run(lambda db: [read_clip(dict(row)) for row in db.execute(sql, values)])
+        return await self._reader.run(
+            lambda db: [read_clip(_decoded(row)) for row in db.execute(sql, values)]
+        )
 
 
 class _Connection:
@@ -267,10 +292,29 @@ class _Connection:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
+def _decoded(row: sqlite3.Row) -> dict[str, object]:
+    return {
+        name: json.loads(row[name]) if name in _JSON_COLUMNS and row[name] is not None else row[name]
+        for name in row.keys()  # noqa: SIM118 - iterating a Row gives its values
+    }
+
+
+def _lease(owner: str, now: datetime, leased_until: datetime) -> dict[str, object]:
+    return {
+        "owner": owner,
+        "now": timestamp(now),
+        "leased_until": timestamp(leased_until),
+        # No lease is twice as long as this one: the clock has been set back since that was given.
+        "unbelievable": timestamp(now + 2 * (leased_until - now)),
+    }
+
+
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
+    except sqlite3.IntegrityError as error:
+        raise StoreRefused(f"The database {path.name} refused the data ({error}).") from error
     except sqlite3.Error as error:
         raise StoreUnavailable(
             f"The database {path.name} failed ({error}). Check its disk and permissions, then call again."

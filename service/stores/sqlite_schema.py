@@ -70,4 +70,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         WHERE NOT superseded
         """,
     ),
+    (
+        """
+        CREATE TABLE project_leases (
+            project_id TEXT PRIMARY KEY REFERENCES projects (id),
+            owner TEXT NOT NULL,
+            leased_until TEXT NOT NULL
+        )
+        """,
+    ),
 )

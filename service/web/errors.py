@@ -12,11 +12,13 @@ from service.errors import (
     ClipNotFound,
     FramesNotReady,
     MalformedResult,
+    ProjectBusy,
     ProjectNotFound,
     ProviderRefused,
     ProviderUnavailable,
     SceneNotFound,
     ServiceError,
+    StoreRefused,
     StoreUnavailable,
     VideoURLRefused,
 )
@@ -62,7 +64,9 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
     ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProjectBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreRefused: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -101,15 +101,15 @@ class Handlers:
 
     async def readiness(self, _request: Request) -> Readiness:
         """Tell whether the store and the poller work."""
-        try:
-            await self.store.ping()
-        except StoreUnavailable:
-            reachable = False
-        else:
-            reachable = True
         alive = self.poller.alive
+        poller: Literal["alive", "stalled"] = "alive" if alive else "stalled"
+        try:
+            missing = await self.store.missing_migrations()
+        except StoreUnavailable:
+            return Readiness(ready=False, store="unreachable", poller=poller, missing_migrations=[])
         return Readiness(
-            ready=reachable and alive,
-            store="reachable" if reachable else "unreachable",
-            poller="alive" if alive else "stalled",
+            ready=alive and not missing,
+            store="outdated" if missing else "reachable",
+            poller=poller,
+            missing_migrations=list(missing),
         )

@@ -254,11 +254,15 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the service can do its work, and which part can't."""
+    """Whether the service can do its work, and which part can't.
+
+    `missing_migrations` names what the database's schema lacks of this release's.
+    """
 
     ready: bool
-    store: Literal["reachable", "unreachable"]
+    store: Literal["reachable", "outdated", "unreachable"]
     poller: Literal["alive", "stalled"]
+    missing_migrations: list[str]
 
 
 class ErrorAnswer(BaseModel):

@@ -1,14 +1,16 @@
-import asyncio
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from weakref import WeakValueDictionary
+
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_random
 
 from service.clips.fingerprint import fingerprint
 from service.clips.models import (
     Clip,
+    ClipRequest,
     ClipStatus,
     FailureKind,
     Fingerprint,
@@ -23,9 +25,11 @@ from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
 from service.errors import (
     FramesNotReady,
+    ProjectBusy,
     ProviderRefused,
     ProviderUnavailable,
     SceneNotFound,
+    StoreUnavailable,
 )
 from service.workflow.ports import Clock, Provider, Store
 from service.workflow.projects import existing_project
@@ -35,6 +39,14 @@ from service.workflow.submission import Submitter
 # Enough for a person to act on; a message is no place for thousands.
 _MOST_LISTED = 20
 _ASK_WITHIN = timedelta(seconds=20)
+# Longer than the question, and the two writes around it, can take.
+_PROJECT_LEASE = timedelta(seconds=60)
+_UNTIL_LEASED = AsyncRetrying(
+    retry=retry_if_result(lambda leased: not leased),
+    stop=stop_after_delay(_ASK_WITHIN),
+    wait=wait_random(0.05, 0.5),
+    retry_error_callback=lambda _: False,
+)
 _IN_DOUBT = (
     "The earlier job presumably failed, but Runware can't be asked now whether its video has come since "
     "({reason}). Call again in a minute."
@@ -63,17 +75,14 @@ class Generator:
     submitter: Submitter
     clock: Clock
     settings: GenerationSettings
-    # Kept only while a call holds or awaits them.
-    _purchases: WeakValueDictionary[ProjectId, asyncio.Lock] = field(
-        default_factory=WeakValueDictionary, init=False
-    )
 
     async def generate(self, project_id: ProjectId) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
 
         Raises ProjectNotFound; FramesNotReady, if no scene is complete; ProviderRefused, if Runware refused
         the account and so all new jobs; ProviderUnavailable, if nothing may be bought before Runware has said
-        how earlier jobs stand, and it can't be asked; StoreUnavailable.
+        how earlier jobs stand, and it can't be asked; ProjectBusy, if another call keeps asking for longer
+        than a person waits; StoreUnavailable.
         """
         planned = await self._plan(project_id)
         if not planned.requests:
@@ -110,26 +119,62 @@ class Generator:
             if request.scene in asked_for
         }
         problems = {scene: problem for scene, problem in planned.problems.items() if scene in asked_for}
-        # One purchase of a project at a time: while one call asks what became of a job, and goes on waiting
-        # for it, no other may conclude that it is lost.
-        async with self._purchases.setdefault(project_id, asyncio.Lock()):
-            attempts, doubts = await self._attempts(project_id, wanted.keys())
-            problems |= {wanted[key].scene: _IN_DOUBT.format(reason=doubt) for key, doubt in doubts.items()}
-            buying = {key: request for key, request in wanted.items() if key not in doubts}
-            if wanted and not buying:
-                raise ProviderUnavailable(
-                    f"{problems[next(iter(wanted.values())).scene]} Nothing was bought."
-                )
-            now = self.clock()
-            chosen = choose(project_id, buying, attempts, _new_task_uuid, now)
-            new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
-            recorded = await self.store.record(project_id, chosen, now)
-        await self.submitter.submit([clip for clip in recorded if clip.task_uuid in new])
+        attempts = await self.store.attempts(project_id, wanted.keys())
+        if _in_doubt(attempts):
+            async with self._leased(project_id) as owner:
+                attempts, doubts = await self._ask_again(project_id, wanted.keys())
+                problems |= {wanted[key].scene: _IN_DOUBT.format(reason=why) for key, why in doubts.items()}
+                buying = {key: request for key, request in wanted.items() if key not in doubts}
+                if not buying:
+                    raise ProviderUnavailable(
+                        f"{problems[next(iter(wanted.values())).scene]} Nothing was bought."
+                    )
+                new = await self._record(project_id, buying, attempts, owner)
+        else:
+            new = await self._record(project_id, wanted, attempts)
+        await self.submitter.submit(new)
         after = progress(await self.store.current_clips(project_id), _scene_problems(planned))
-        _raise_if_account_refused(after, new)
+        _raise_if_account_refused(after, {clip.task_uuid for clip in new})
         return Generated(after, [s for s in after.scenes if s.scene in asked_for], problems)
 
-    async def _attempts(
+    async def _record(
+        self,
+        project_id: ProjectId,
+        wanted: Mapping[Fingerprint, ClipRequest],
+        attempts: Sequence[Clip],
+        owner: str | None = None,
+    ) -> Sequence[Clip]:
+        """Put what is missing into the ledger; gives those clips, which nobody has sent yet."""
+        now = self.clock()
+        chosen = choose(project_id, wanted, attempts, _new_task_uuid, now)
+        new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
+        recorded = await self.store.record(project_id, chosen, now, owner)
+        return [clip for clip in recorded if clip.task_uuid in new]
+
+    @asynccontextmanager
+    async def _leased(self, project_id: ProjectId) -> AsyncIterator[str]:
+        """Let one call at a time, on whichever copy, decide about the project's earlier jobs; gives its name.
+
+        While one call asks what became of a job, and goes on waiting for it, no other may conclude that it
+        is lost. Raises ProjectBusy.
+        """
+        owner = uuid.uuid4().hex
+
+        async def lease() -> bool:
+            now = self.clock()
+            return await self.store.lease_project(project_id, owner, now, now + _PROJECT_LEASE)
+
+        leased: bool = await _UNTIL_LEASED.copy()(lease)
+        if not leased:
+            raise ProjectBusy(project_id)
+        try:
+            yield owner
+        finally:
+            # Else it ends by itself.
+            with suppress(StoreUnavailable):
+                await self.store.release_project(project_id, owner)
+
+    async def _ask_again(
         self, project_id: ProjectId, fingerprints: Collection[Fingerprint]
     ) -> tuple[Sequence[Clip], Mapping[Fingerprint, str]]:
         """Read the earlier attempts, after a last question about those that only presumably failed.
@@ -138,12 +183,7 @@ class Generator:
         Also gives the fingerprints for which nothing may be bought now, and why there was no answer.
         """
         attempts = await self.store.attempts(project_id, fingerprints)
-        standing = _standing(attempts)
-        presumed = {
-            clip.task_uuid: clip
-            for clip in attempts
-            if clip.fingerprint not in standing and clip.presumed_failed
-        }
+        presumed = _in_doubt(attempts)
         if not presumed:
             return attempts, {}
         outcomes = await self.provider.ask(list(presumed), _ASK_WITHIN)
@@ -157,6 +197,13 @@ class Generator:
             if isinstance(outcome, Unclear) and presumed[task].fingerprint not in standing
         }
         return attempts, doubts
+
+
+def _in_doubt(attempts: Sequence[Clip]) -> dict[TaskUUID, Clip]:
+    standing = _standing(attempts)
+    return {
+        clip.task_uuid: clip for clip in attempts if clip.presumed_failed and clip.fingerprint not in standing
+    }
 
 
 def _standing(attempts: Sequence[Clip]) -> set[Fingerprint]:

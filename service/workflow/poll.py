@@ -20,9 +20,10 @@ log = structlog.get_logger(__name__)
 
 # Bounds what one round holds in memory; a tick goes on with the next thousand until none is left.
 _CLAIM_LIMIT = 1000
-# A lease ends before the next tick, so that each clip is asked for once an interval, by whichever copy
-# of the service comes first, and a copy that died gives its clips back by the clock alone.
-_LEASE_SHARE_OF_INTERVAL = 0.9
+# A lease ends before the next tick, however the jitter moves that, so that each clip is asked for once an
+# interval, by whichever copy of the service comes first, and a copy that died gives its clips back by the
+# clock alone.
+_LEASE_SHARE_OF_INTERVAL = 0.8
 # However Runware hangs, a round comes to its end by then, and the poller is seen to live.
 _ASK_WITHIN = timedelta(seconds=45)
 _STALLED_AFTER = timedelta(minutes=1)

@@ -26,14 +26,16 @@ class ProjectDraft:
 class Store(Protocol):
     """Projects and the ledger of clips. Every method raises StoreUnavailable, and then has changed nothing.
 
+    It is a StoreRefused where the data is at fault, so that bringing all of it again would be in vain.
+
     The rows of clips are the truth; whatever writes them rewrites `projects.clips`, and so `updated_at`,
     in the same transaction, and only if that projection has changed. The current clip of a scene is, among
     the attempts at what was last asked for it, the first that succeeded, else the newest that still may, else
     the newest.
     """
 
-    async def ping(self) -> None:
-        """Reach the database."""
+    async def missing_migrations(self) -> Sequence[str]:
+        """Reach the database; gives what its schema lacks of this release's, by name."""
 
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
@@ -47,11 +49,22 @@ class Store(Protocol):
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""
 
-    async def record(self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime) -> Sequence[Clip]:
+    async def lease_project(
+        self, project_id: ProjectId, owner: str, now: datetime, leased_until: datetime
+    ) -> bool:
+        """Lease the right to decide about a project's earlier jobs; gives whether `owner` has it now."""
+
+    async def release_project(self, project_id: ProjectId, owner: str) -> None:
+        """Give the lease back, if `owner` still has it."""
+
+    async def record(
+        self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
+    ) -> Sequence[Clip]:
         """Make the chosen clips their scenes' current ones, and store those that are new.
 
         Gives, in order, the clips as stored. A new one is stored only if nothing at its fingerprint is
         pending or succeeded by then, and nobody was first with the attempt; else what stands there is given.
+        Raises ProjectBusy, if an `owner` is named who does not have the project's lease any more.
         """
 
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:

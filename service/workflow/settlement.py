@@ -1,16 +1,18 @@
 """The one place where outcomes become stored states, whoever brings them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 
 import structlog
 
 from service.clips.lifecycle import Policy, Refusal, transition
 from service.clips.models import Clip, SettledBy, TaskUUID
 from service.clips.outcomes import Expired, Failed, Outcome, Unknown
-from service.errors import StoreUnavailable
+from service.errors import StoreRefused, StoreUnavailable
 from service.workflow.ports import Clock, Store
 
 log = structlog.get_logger(__name__)
@@ -72,7 +74,8 @@ class Settler:
     async def settle(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Store what the events change; returns, in their order, after that is committed.
 
-        Raises StoreUnavailable: nothing is stored then, and the events may be brought again.
+        Raises StoreUnavailable: the events may be brought again, whatever has been stored of them. What
+        others bring meanwhile is stored even where the database refuses a clip of these.
         """
         if not events:
             return []
@@ -109,12 +112,22 @@ class Settler:
                     bundle.effects.set_exception(error)
             return
         for bundle in batch:
-            own = [next(effects) for _ in bundle.events]
-            if not bundle.effects.done():
+            own: list[Effect] = []
+            refused: StoreRefused | None = None
+            for effect in islice(effects, len(bundle.events)):
+                if isinstance(effect, StoreRefused):
+                    refused = effect
+                else:
+                    own.append(effect)
+            if bundle.effects.done():
+                continue
+            if refused is None:
                 bundle.effects.set_result(own)
+            else:
+                bundle.effects.set_exception(refused)
 
-    async def _store_events(self, events: Sequence[Event]) -> Sequence[Effect]:
-        effects = [Effect.UNCHANGED] * len(events)
+    async def _store_events(self, events: Sequence[Event]) -> Sequence[Effect | StoreRefused]:
+        effects: list[Effect | StoreRefused] = [Effect.UNCHANGED] * len(events)
         open_events = list(enumerate(events))
         for _ in range(_MAX_ROUNDS):
             stored = {
@@ -136,10 +149,12 @@ class Settler:
                 changed[event.task_uuid] = after
             if not changed:
                 return effects
-            saved = await self._store.save(list(changed.values()), now)
+            saved, refused = await self._save(list(changed.values()), now)
             for task_uuid in saved:
                 _log_settled(changed[task_uuid])
-            lost = changed.keys() - saved
+            for index, event in open_events:
+                effects[index] = refused.get(event.task_uuid, effects[index])
+            lost = changed.keys() - saved - refused.keys()
             if not lost:
                 return effects
             open_events = [(index, event) for index, event in open_events if event.task_uuid in lost]
@@ -147,12 +162,35 @@ class Settler:
             f"{len(open_events)} results could not be stored: their clips kept changing. Bring them again."
         )
 
+    async def _save(
+        self, changed: Sequence[Clip], now: datetime
+    ) -> tuple[Collection[TaskUUID], Mapping[TaskUUID, StoreRefused]]:
+        """Store clips; halve what the store refuses until the bad clip stands alone and stops no other."""
+        try:
+            return await self._store.save(changed, now), {}
+        except StoreRefused as refused:
+            if len(changed) == 1:
+                log.error("result refused by the store", job=changed[0].task_uuid, error=str(refused))
+                return (), {changed[0].task_uuid: refused}
+        middle = len(changed) // 2
+        saved, refusals = await self._save(changed[:middle], now)
+        more_saved, more_refusals = await self._save(changed[middle:], now)
+        return {*saved, *more_saved}, {**refusals, **more_refusals}
+
     def _redacted(self, outcome: Outcome) -> Outcome:
         """Take secrets out of the provider's words, which are stored, shown and logged from here on."""
         if not isinstance(outcome, Failed | Unknown | Expired):
             return outcome
-        message = self._redact(outcome.failure.message)[:_MAX_MESSAGE]
-        return replace(outcome, failure=replace(outcome.failure, message=message))
+        failure = outcome.failure
+        code, message = (
+            _storable(self._redact(text))[:_MAX_MESSAGE] for text in (failure.code, failure.message)
+        )
+        return replace(outcome, failure=replace(failure, code=code, message=message))
+
+
+def _storable(text: str) -> str:
+    # JSON may hold both; a database takes neither.
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _log_settled(clip: Clip) -> None:

@@ -26,7 +26,7 @@ async def test_state_outlives_the_process(tmp_path: Path) -> None:
 async def test_two_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     stores = [SQLiteStore(tmp_path / "clips.db") for _ in range(4)]
     await asyncio.gather(*(store.__aenter__() for store in stores))
-    await asyncio.gather(*(store.ping() for store in stores))
+    await asyncio.gather(*(store.missing_migrations() for store in stores))
     for store in stores:
         await store.__aexit__(None, None, None)
 

@@ -227,7 +227,12 @@ async def test_project_of_too_many_scenes_is_refused(world: World) -> None:
 
 async def test_health_tells_states_and_nothing_else(world: World) -> None:
     assert await world.get("/healthz") == {"status": "ok"}
-    assert await world.get("/readyz") == {"ready": True, "store": "reachable", "poller": "alive"}
+    assert await world.get("/readyz") == {
+        "ready": True,
+        "store": "reachable",
+        "poller": "alive",
+        "missing_migrations": [],
+    }
 
 
 async def test_unreachable_store_is_told_by_readiness_and_answered_with_503(world: World) -> None:

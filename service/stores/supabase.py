@@ -1,0 +1,165 @@
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Self
+
+import httpx
+from postgrest import APIError, APIResponse
+from supabase import AsyncClient, AsyncClientOptions, create_async_client
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
+from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
+from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
+from service.stores.supabase_schema import MIGRATIONS
+from service.workflow.ports import ProjectDraft
+
+# Supabase ends a statement after 8 s (the role `authenticator`'s own setting); its answer comes after that.
+_TIMEOUT = httpx.Timeout(10, connect=5)
+# PostgREST itself has about ten connections to the database; more of ours would wait there.
+_LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
+# A kept-alive connection that the other side has just closed. Every operation may be repeated: what it did
+# the first time, it finds done. A time-out is not repeated, since a person or a webhook waits.
+_ONCE_MORE = AsyncRetrying(
+    retry=retry_if_exception_type((httpx.NetworkError, httpx.RemoteProtocolError)),
+    stop=stop_after_attempt(2),
+    wait=wait_random(0, 0.1),
+    reraise=True,
+)
+# SQLSTATE classes of what is wrong with the data: it will be wrong again.
+_DATA_ERRORS = ("22", "23")
+
+
+class SupabaseStore:
+    """Projects and the ledger in a Supabase project's database. Fulfils the workflow's `Store`.
+
+    Each operation is one call of an SQL function, and so one request and one transaction.
+    """
+
+    def __init__(self, url: str, service_role_key: str) -> None:
+        self._url = url
+        self._key = service_role_key
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS)
+        self._client: AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        options = AsyncClientOptions(httpx_client=self._http, auto_refresh_token=False, persist_session=False)
+        self._client = await create_async_client(self._url, self._key, options)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def missing_migrations(self) -> Sequence[str]:
+        """Reach the database; gives the names of the migrations that have not been applied to it."""
+        try:
+            applied = await self._call("migrations")
+        except _FunctionMissing:
+            applied = []
+        return [migration.name for migration in MIGRATIONS if migration.version not in applied]
+
+    async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
+        """Store a new project."""
+        project_id = ProjectId(str(uuid.uuid4()))
+        await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)})
+        return project_id
+
+    async def project(self, project_id: ProjectId) -> Project | None:
+        """Read one project."""
+        row = await self._call("project", {"id": project_id})
+        return None if row is None else read_project(row)
+
+    async def projects(self, limit: int) -> Sequence[Project]:
+        """Read the newest projects, newest first, without their scripts, scenes and frames."""
+        return [read_project(row) for row in await self._call("projects", {"limit": limit})]
+
+    async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
+        """Read all clips that were ever made for these fingerprints of the project."""
+        return await self._clips("attempts", {"project_id": project_id, "fingerprints": list(fingerprints)})
+
+    async def lease_project(
+        self, project_id: ProjectId, owner: str, now: datetime, leased_until: datetime
+    ) -> bool:
+        """Lease the right to decide about a project's earlier jobs; gives whether `owner` has it."""
+        payload = {"project_id": project_id, **_lease(owner, now, leased_until)}
+        return bool(await self._call("lease_project", payload))
+
+    async def release_project(self, project_id: ProjectId, owner: str) -> None:
+        """Give the lease back, if `owner` still has it."""
+        await self._call("release_project", {"project_id": project_id, "owner": owner})
+
+    async def record(
+        self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
+    ) -> Sequence[Clip]:
+        """Make the chosen clips their scenes' current ones, and store those that are new."""
+        rows = [clip_row(clip) for clip in chosen]
+        payload = {"project_id": project_id, "clips": rows, "owner": owner, "now": timestamp(now)}
+        try:
+            return await self._clips("record", payload)
+        except _LeaseLost:
+            raise ProjectBusy(project_id) from None
+
+    async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
+        """Read each scene's current clip."""
+        return await self._clips("current_clips", {"project_id": project_id})
+
+    async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
+        """Read clips by their task UUIDs; one that is not there is left out."""
+        return await self._clips("clips", {"task_uuids": list(task_uuids)})
+
+    async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
+        """Store changed clips in one write, each only if its `version` is still the stored one."""
+        payload = {"clips": [clip_state(clip) for clip in changed], "now": timestamp(now)}
+        return {TaskUUID(task_uuid) for task_uuid in await self._call("save", payload)}
+
+    async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
+        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
+        return await self._clips("claim", {**_lease(owner, now, leased_until), "limit": limit})
+
+    async def _clips(self, operation: str, payload: Mapping[str, object]) -> Sequence[Clip]:
+        return [read_clip(row) for row in await self._call(operation, payload)]
+
+    async def _call(self, operation: str, payload: Mapping[str, object] | None = None) -> Any:
+        """Call an operation's function. Raises StoreUnavailable, and so _FunctionMissing and _LeaseLost."""
+        if self._client is None:
+            raise StoreUnavailable("The store is not open. Call again when the service has started.")
+        function = f"clip_service_{operation}"
+        call = self._client.rpc(function, {} if payload is None else {"payload": payload})
+        try:
+            answer: APIResponse = await _ONCE_MORE.copy()(call.execute)
+        except APIError as error:
+            raise _translated(error, function) from error
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(
+                f"Supabase can't be reached ({type(error).__name__}). Call again; if it stays so, check "
+                "SUPABASE_URL and the state of the Supabase project."
+            ) from error
+        except UnicodeEncodeError as error:
+            raise StoreRefused(f"The data for {function} is no text that can be sent.") from error
+        return answer.data
+
+
+class _FunctionMissing(StoreUnavailable):
+    """The database lacks a function of ours, and so a migration."""
+
+
+class _LeaseLost(StoreUnavailable):
+    """Somebody else has the project's lease."""
+
+
+def _lease(owner: str, now: datetime, leased_until: datetime) -> Mapping[str, object]:
+    return {"owner": owner, "now": timestamp(now), "leased_until": timestamp(leased_until)}
+
+
+def _translated(error: APIError, function: str) -> StoreUnavailable:
+    code = error.code or "without a code"
+    if code == "PGRST202":
+        return _FunctionMissing(f"The database lacks {function}. See what clips migrate --check says.")
+    if code == "CL001":
+        return _LeaseLost(f"{function} was called without the project's lease.")
+    if code.startswith(_DATA_ERRORS):
+        return StoreRefused(f"The database refused the data of {function} ({code}).")
+    return StoreUnavailable(
+        f"Supabase could not do {function} ({code}). Call again; if it stays so, see what clips doctor says."
+    )
