@@ -13,7 +13,7 @@ _PROJECT = TypeAdapter(Project)
 
 
 def clip_row(clip: Clip) -> dict[str, object]:
-    """Give all of a clip's columns: times as fixed-width UTC text, which sorts rightly, `request` as a dict."""
+    """Give all of a clip's columns: times as fixed-width UTC text, which sorts rightly; `request` a dict."""
     return {
         **clip_state(clip),
         "project_id": clip.project_id,
