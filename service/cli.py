@@ -3,7 +3,7 @@ import contextlib
 import importlib.util
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -58,18 +58,15 @@ def serve(**options: Any) -> None:
     """
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
-    from service.app import build_app  # noqa: PLC0415 - as above
-    from service.stores.sqlite import SQLiteStore  # noqa: PLC0415 - as above
+    from service.app import build_app, open_store  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
-        async with SQLiteStore(settings.database_path):
+        async with open_store(settings):
             pass
 
+    settings = _settings(options)
     try:
-        settings = load_settings(options)
         asyncio.run(open_database())
-    except SettingsRefused as refused:
-        _refuse(str(refused))
     except StoreUnavailable as unavailable:
         _refuse(f"DATABASE_PATH is wrong: {settings.database_path} can't be used: {unavailable.__cause__}.")
     with _listening(settings.host, settings.port) as listening:
@@ -85,6 +82,76 @@ def serve(**options: Any) -> None:
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
         uvicorn.Server(config).run(sockets=[listening])
+
+
+@main.command()
+def migrate(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 0 if the database has all that this release needs, else 1.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--print", help="Print the SQL of all migrations; it may be applied more than once.")
+    ] = False,
+) -> None:
+    """Compare the Supabase database with what this release needs, or print the SQL that brings it there."""
+    if check == show:
+        _refuse("Say one of --check and --print.")
+    from service.stores.supabase_schema import MIGRATIONS  # noqa: PLC0415 - read for this command only
+
+    if show:
+        for migration in MIGRATIONS:
+            typer.echo(f"-- {migration.name}\n{migration.sql}")
+        return
+    from service.app import open_store  # noqa: PLC0415 - as for `serve`
+
+    async def missing_migrations() -> Sequence[str]:
+        async with open_store(settings) as store:
+            return await store.missing_migrations()
+
+    settings = _settings({})
+    try:
+        missing = asyncio.run(missing_migrations())
+    except StoreUnavailable as unavailable:
+        _refuse(str(unavailable))
+    for name in missing:
+        typer.echo(f"missing: {name}")
+    if missing:
+        typer.echo("Apply them: supabase db push --workdir deploy, or clips migrate --print piped to psql.")
+        raise typer.Exit(1)
+    typer.echo("The database has all that this release needs.")
+
+
+@main.command()
+def doctor() -> None:
+    """Check the settings, the database, Runware's key and PUBLIC_URL, and say what to do about each.
+
+    Spends nothing and changes nothing. Exits with 0 if all is well, else with 1.
+    """
+    from service.doctor import Finding, Verdict, examine  # noqa: PLC0415 - as for `serve`
+
+    def show(finding: Finding) -> None:
+        typer.echo(f"{finding.verdict:<8} {finding.part:<11} {finding.found}")
+        if finding.remedy:
+            typer.echo(f"{'':<20} {finding.remedy}")
+
+    async def show_all(settings: Settings) -> bool:
+        well = True
+        async for finding in examine(settings):
+            show(finding)
+            well = well and finding.verdict is not Verdict.FAILED
+        return well
+
+    try:
+        settings = load_settings({})
+    except SettingsRefused as refused:
+        for sentence in str(refused).splitlines():
+            show(Finding("Settings", Verdict.FAILED, sentence))
+        raise typer.Exit(1) from None
+    show(Finding("Settings", Verdict.OK, "They fit together."))
+    configure_logs(settings.log_format, settings.secrets)
+    if not asyncio.run(show_all(settings)):
+        raise typer.Exit(1)
 
 
 @main.command()
@@ -157,6 +224,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         )
     with listening:
         yield listening
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    try:
+        return load_settings(options)
+    except SettingsRefused as refused:
+        _refuse(str(refused))
 
 
 def _option_sentence(error: Any) -> str:

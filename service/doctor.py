@@ -1,0 +1,148 @@
+"""Checks an installation from the outside in, and says of each part what to do about it."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from http import HTTPStatus
+
+import aiohttp
+
+from service.app import callback_urls, open_runware, open_store
+from service.clips.models import TaskUUID
+from service.clips.outcomes import Unclear
+from service.errors import ClipNotFound, StoreUnavailable
+from service.settings import Settings
+from service.web.errors import Unauthorized
+
+_ASK_WITHIN = timedelta(seconds=15)
+# Runware is said to wait about 5 s for the answer to a webhook.
+_CALL_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+class Verdict(StrEnum):
+    """How a part stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one part; `remedy` is what to do, empty where nothing is."""
+
+    part: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Check the parts one after the other; spends nothing and changes nothing."""
+    yield await _database(settings)
+    yield await _runware(settings)
+    yield await _public_url(settings)
+
+
+async def _database(settings: Settings) -> Finding:
+    part = "Database"
+    try:
+        async with open_store(settings) as store:
+            missing = await store.missing_migrations()
+    except StoreUnavailable as unavailable:
+        return Finding(part, Verdict.FAILED, str(unavailable), f"Check {_database_settings(settings)}.")
+    if missing:
+        return Finding(
+            part,
+            Verdict.FAILED,
+            f"It is reached, and lacks {', '.join(missing)}.",
+            "Apply them: supabase db push --workdir deploy, or what clips migrate --print gives to psql.",
+        )
+    return Finding(part, Verdict.OK, "It is reached, and has all that this release needs.")
+
+
+def _database_settings(settings: Settings) -> str:
+    return "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY" if settings.supabase_url else "DATABASE_PATH"
+
+
+async def _runware(settings: Settings) -> Finding:
+    part = "Runware"
+    # To ask for a job that there is not costs nothing, and is answered only to those with a valid key.
+    nobody = TaskUUID(str(uuid.uuid4()))
+    async with open_runware(settings) as runware:
+        outcome = (await runware.ask([nobody], _ASK_WITHIN))[nobody]
+    if isinstance(outcome, Unclear):
+        return Finding(
+            part, Verdict.FAILED, f"It gave no answer: {outcome.reason}.", "Check RUNWARE_API_KEY and RUNWARE_API_URL."
+        )
+    return Finding(part, Verdict.OK, f"It accepts the key, at {settings.runware_api_url}.")
+
+
+async def _public_url(settings: Settings) -> Finding:
+    """Call the service as Runware does: by a callback URL of a job that there is not."""
+    part = "PUBLIC_URL"
+    job = TaskUUID(str(uuid.uuid4()))
+    url = callback_urls(settings).url(job)
+    if url is None:
+        return Finding(
+            part,
+            Verdict.WARNING,
+            f"It is not set: no webhook is asked for, and results are found every {settings.poll_interval_seconds:g} s.",
+            "Set it, and WEBHOOK_SECRET, to have results the moment they are there.",
+        )
+    body = {"taskUUID": job, "status": "error", "error": {"code": "doctor", "message": "No such job."}}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_CALL_TIMEOUT) as session,
+            session.post(url, json=body, allow_redirects=False) as response,
+        ):
+            return recognised(part, settings.public_url or "", response.status, await response.text())
+    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
+        return Finding(
+            part,
+            Verdict.FAILED,
+            f"{settings.public_url} can't be reached from here ({type(error).__name__}).",
+            "Start the service (clips serve), and see that this address leads to it, with a valid certificate.",
+        )
+
+
+def recognised(part: str, public_url: str, status: int, body: str) -> Finding:
+    """Judge the answer to a callback URL of a job that there is not: only the service knows its token."""
+    code = _error_code(body)
+    if (status, code) == (HTTPStatus.NOT_FOUND, ClipNotFound.code):
+        return Finding(part, Verdict.OK, f"{public_url} leads to this service, which knows its callback URLs.")
+    if (status, code) == (HTTPStatus.UNAUTHORIZED, Unauthorized.code):
+        return Finding(
+            part,
+            Verdict.FAILED,
+            f"{public_url} leads to a clip service with another WEBHOOK_SECRET, or drops the URL's query.",
+            "Give every copy of the service the same WEBHOOK_SECRET, and restart.",
+        )
+    if (status, code) == (HTTPStatus.SERVICE_UNAVAILABLE, StoreUnavailable.code):
+        return Finding(
+            part, Verdict.FAILED, f"{public_url} leads to the service, which has no database.", "See Database."
+        )
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Finding(
+            part,
+            Verdict.FAILED,
+            f"{public_url} redirects (HTTP {status}); a webhook that is redirected is lost.",
+            "Set PUBLIC_URL to the address that it redirects to.",
+        )
+    return Finding(
+        part,
+        Verdict.FAILED,
+        f"{public_url} answers, but not as the clip service does (HTTP {status}).",
+        "See that the address leads to the service, that no login stands before it, and that its path is kept.",
+    )
+
+
+def _error_code(body: str) -> object:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer.get("code") if isinstance(answer, dict) else None
