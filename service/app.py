@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from service.clips.lifecycle import Policy
@@ -16,9 +17,11 @@ from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
-from service.web.access import Access
+from service.web.access import Access, SupabaseCallers
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
+from service.web.signing_keys import SigningKeys
+from service.web.tokens import TokenVerifier
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
@@ -84,12 +87,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         callbacks=callbacks,
         check_video_url=check_video_url,
     )
+    signing_keys = SigningKeys(settings.supabase_url) if settings.supabase_url else None
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
             await parts.enter_async_context(store)
             await parts.enter_async_context(runware)
+            if signing_keys is not None:
+                await parts.enter_async_context(signing_keys)
             await parts.enter_async_context(_settling(settler))
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
             await parts.enter_async_context(_polling(poller, interval))
@@ -97,9 +103,24 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             yield
             log.info("stopping")
 
-    token = settings.service_token
-    access = Access(token.get_secret_value() if token else None)
+    access = Access(_revealed(settings.service_token), _supabase_callers(settings, signing_keys))
     return starlette_app(handlers, access, settings.allowed_origins, lifespan)
+
+
+def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> SupabaseCallers | None:
+    service_role_key = _revealed(settings.supabase_service_role_key)
+    if signing_keys is None or service_role_key is None:
+        return None
+    return SupabaseCallers(
+        tokens=TokenVerifier(settings.token_issuer, signing_keys, _revealed(settings.supabase_jwt_secret)),
+        service_role_key=service_role_key,
+        anon_key=settings.supabase_anon_key,
+        allow_anon=settings.allow_anon,
+    )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 @asynccontextmanager
@@ -146,3 +167,7 @@ def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
     )
     if not callbacks.enabled:
         log.warning("PUBLIC_URL is not set: no webhook is asked for, and the poller does all the work")
+    if settings.allow_anon:
+        log.warning(
+            "ALLOW_ANON is set: everyone who has the project's public key can spend the account's credit"
+        )

@@ -70,4 +70,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         WHERE NOT superseded
         """,
     ),
+    ("ALTER TABLE projects ADD COLUMN user_id TEXT",),
 )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service.errors import (
     ClipNotFound,
     FramesNotReady,
+    KeysUnavailable,
     MalformedResult,
     ProjectNotFound,
     ProviderRefused,
@@ -18,6 +19,7 @@ from service.errors import (
     SceneNotFound,
     ServiceError,
     StoreUnavailable,
+    Unauthorized,
     VideoURLRefused,
 )
 from service.web.schemas import ErrorAnswer
@@ -43,12 +45,6 @@ class TooLarge(ServiceError):
     code = "body_too_large"
 
 
-class Unauthorized(ServiceError):
-    """The caller has not shown that they may do this."""
-
-    code = "unauthorized"
-
-
 STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     MalformedResult: HTTPStatus.BAD_REQUEST,
@@ -63,6 +59,7 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
     ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
