@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from service.clips.lifecycle import Policy
@@ -16,9 +17,12 @@ from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
-from service.web.access import Access
+from service.stores.supabase import SupabaseStore
+from service.web.access import Access, SupabaseCallers
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
+from service.web.signing_keys import SigningKeys
+from service.web.tokens import TokenVerifier
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
@@ -43,26 +47,42 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def store_for(settings: Settings) -> SQLiteStore | SupabaseStore:
+    """Give the store that the settings name, to be opened by `async with`."""
+    if settings.supabase_url and settings.supabase_service_role_key:
+        return SupabaseStore(settings.supabase_url, settings.supabase_service_role_key.get_secret_value())
+    return SQLiteStore(settings.database_path)
+
+
+def runware_for(settings: Settings) -> RunwareClient:
+    """Give the client for Runware, to be opened by `async with`."""
+    return RunwareClient(
+        url=settings.runware_api_url,
+        api_key=settings.runware_api_key.get_secret_value(),
+        batch_size=settings.runware_batch_size,
+        ask_concurrency=max(1, settings.runware_concurrency // 2),
+        submit_within=timedelta(seconds=settings.submission_grace_seconds * _SUBMISSION_SHARE_OF_GRACE),
+        callbacks=callbacks_for(settings),
+        check=video_url_check(settings.video_hosts),
+    )
+
+
+def callbacks_for(settings: Settings) -> CallbackURLs:
+    """Give what makes and recognises callback URLs."""
+    return CallbackURLs(
+        settings.public_url, [secret.get_secret_value() for secret in settings.webhook_secret]
+    )
+
+
 def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     """Build the service. Nothing is opened before the application's lifespan begins."""
     policy = Policy(
         clip_timeout=timedelta(seconds=settings.clip_timeout_seconds),
         submission_grace=timedelta(seconds=settings.submission_grace_seconds),
     )
-    callbacks = CallbackURLs(
-        settings.public_url, [secret.get_secret_value() for secret in settings.webhook_secret]
-    )
-    check_video_url = video_url_check(settings.video_hosts)
-    store = SQLiteStore(settings.database_path)
-    runware = RunwareClient(
-        url=settings.runware_api_url,
-        api_key=settings.runware_api_key.get_secret_value(),
-        batch_size=settings.runware_batch_size,
-        ask_concurrency=max(1, settings.runware_concurrency // 2),
-        submit_within=policy.submission_grace * _SUBMISSION_SHARE_OF_GRACE,
-        callbacks=callbacks,
-        check=check_video_url,
-    )
+    callbacks = callbacks_for(settings)
+    store = store_for(settings)
+    runware = runware_for(settings)
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text)
     submitter = Submitter(
         store,
@@ -83,14 +103,17 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         poller=poller,
         store=store,
         callbacks=callbacks,
-        check_video_url=check_video_url,
+        check_video_url=video_url_check(settings.video_hosts),
     )
+    signing_keys = SigningKeys(settings.supabase_url) if settings.supabase_url else None
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
             await parts.enter_async_context(store)
             await parts.enter_async_context(runware)
+            if signing_keys is not None:
+                await parts.enter_async_context(signing_keys)
             await parts.enter_async_context(_settling(settler))
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
             await parts.enter_async_context(_polling(poller, interval))
@@ -98,9 +121,24 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             yield
             log.info("stopping")
 
-    token = settings.service_token
-    access = Access(token.get_secret_value() if token else None)
+    access = Access(_revealed(settings.service_token), _supabase_callers(settings, signing_keys))
     return starlette_app(handlers, access, settings.allowed_origins, lifespan)
+
+
+def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> SupabaseCallers | None:
+    service_role_key = _revealed(settings.supabase_service_role_key)
+    if signing_keys is None or service_role_key is None:
+        return None
+    return SupabaseCallers(
+        tokens=TokenVerifier(settings.token_issuer, signing_keys, _revealed(settings.supabase_jwt_secret)),
+        service_role_key=service_role_key,
+        anon_key=settings.supabase_anon_key,
+        allow_anon=settings.allow_anon,
+    )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 @asynccontextmanager
@@ -143,9 +181,13 @@ def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
         model=settings.runware_model,
         host=settings.host,
         port=settings.port,
-        database=str(settings.database_path.absolute()),
+        database=settings.supabase_url or str(settings.database_path.absolute()),
         poll_interval_s=settings.poll_interval_seconds,
         webhooks=callbacks.enabled,
     )
     if not callbacks.enabled:
         log.warning("PUBLIC_URL is not set: no webhook is asked for, and the poller does all the work")
+    if settings.allow_anon:
+        log.warning(
+            "ALLOW_ANON is set: everyone who has the project's public key can spend the account's credit"
+        )

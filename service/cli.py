@@ -58,10 +58,10 @@ def serve(**options: Any) -> None:
     """
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
-    from service.app import build_app, open_store  # noqa: PLC0415 - as above
+    from service.app import build_app, store_for  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
-        async with open_store(settings):
+        async with store_for(settings):
             pass
 
     settings = _settings(options)
@@ -91,7 +91,8 @@ def migrate(
         bool, typer.Option("--check", help="Exit 0 if the database has all that this release needs, else 1.")
     ] = False,
     show: Annotated[
-        bool, typer.Option("--print", help="Print the SQL of all migrations; it may be applied more than once.")
+        bool,
+        typer.Option("--print", help="Print the SQL of all migrations; it may be applied more than once."),
     ] = False,
 ) -> None:
     """Compare the Supabase database with what this release needs, or print the SQL that brings it there."""
@@ -103,10 +104,10 @@ def migrate(
         for migration in MIGRATIONS:
             typer.echo(f"-- {migration.name}\n{migration.sql}")
         return
-    from service.app import open_store  # noqa: PLC0415 - as for `serve`
+    from service.app import store_for  # noqa: PLC0415 - as for `serve`
 
     async def missing_migrations() -> Sequence[str]:
-        async with open_store(settings) as store:
+        async with store_for(settings) as store:
             return await store.missing_migrations()
 
     settings = _settings({})

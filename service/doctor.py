@@ -10,12 +10,11 @@ from http import HTTPStatus
 
 import aiohttp
 
-from service.app import callback_urls, open_runware, open_store
+from service.app import callbacks_for, runware_for, store_for
 from service.clips.models import TaskUUID
 from service.clips.outcomes import Unclear
-from service.errors import ClipNotFound, StoreUnavailable
+from service.errors import ClipNotFound, StoreUnavailable, Unauthorized
 from service.settings import Settings
-from service.web.errors import Unauthorized
 
 _ASK_WITHIN = timedelta(seconds=15)
 # Runware is said to wait about 5 s for the answer to a webhook.
@@ -50,7 +49,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 async def _database(settings: Settings) -> Finding:
     part = "Database"
     try:
-        async with open_store(settings) as store:
+        async with store_for(settings) as store:
             missing = await store.missing_migrations()
     except StoreUnavailable as unavailable:
         return Finding(part, Verdict.FAILED, str(unavailable), f"Check {_database_settings(settings)}.")
@@ -72,11 +71,14 @@ async def _runware(settings: Settings) -> Finding:
     part = "Runware"
     # To ask for a job that there is not costs nothing, and is answered only to those with a valid key.
     nobody = TaskUUID(str(uuid.uuid4()))
-    async with open_runware(settings) as runware:
+    async with runware_for(settings) as runware:
         outcome = (await runware.ask([nobody], _ASK_WITHIN))[nobody]
     if isinstance(outcome, Unclear):
         return Finding(
-            part, Verdict.FAILED, f"It gave no answer: {outcome.reason}.", "Check RUNWARE_API_KEY and RUNWARE_API_URL."
+            part,
+            Verdict.FAILED,
+            f"It gave no answer: {outcome.reason}.",
+            "Check RUNWARE_API_KEY and RUNWARE_API_URL.",
         )
     return Finding(part, Verdict.OK, f"It accepts the key, at {settings.runware_api_url}.")
 
@@ -85,12 +87,12 @@ async def _public_url(settings: Settings) -> Finding:
     """Call the service as Runware does: by a callback URL of a job that there is not."""
     part = "PUBLIC_URL"
     job = TaskUUID(str(uuid.uuid4()))
-    url = callback_urls(settings).url(job)
+    url = callbacks_for(settings).url(job)
     if url is None:
         return Finding(
             part,
             Verdict.WARNING,
-            f"It is not set: no webhook is asked for, and results are found every {settings.poll_interval_seconds:g} s.",
+            "It is not set: no webhook is asked for, and the poller finds all results.",
             "Set it, and WEBHOOK_SECRET, to have results the moment they are there.",
         )
     body = {"taskUUID": job, "status": "error", "error": {"code": "doctor", "message": "No such job."}}
@@ -105,7 +107,7 @@ async def _public_url(settings: Settings) -> Finding:
             part,
             Verdict.FAILED,
             f"{settings.public_url} can't be reached from here ({type(error).__name__}).",
-            "Start the service (clips serve), and see that this address leads to it, with a valid certificate.",
+            "Start the service (clips serve); see that the address leads to it, with a valid certificate.",
         )
 
 
@@ -113,7 +115,9 @@ def recognised(part: str, public_url: str, status: int, body: str) -> Finding:
     """Judge the answer to a callback URL of a job that there is not: only the service knows its token."""
     code = _error_code(body)
     if (status, code) == (HTTPStatus.NOT_FOUND, ClipNotFound.code):
-        return Finding(part, Verdict.OK, f"{public_url} leads to this service, which knows its callback URLs.")
+        return Finding(
+            part, Verdict.OK, f"{public_url} leads to this service, which knows its callback URLs."
+        )
     if (status, code) == (HTTPStatus.UNAUTHORIZED, Unauthorized.code):
         return Finding(
             part,
@@ -123,7 +127,10 @@ def recognised(part: str, public_url: str, status: int, body: str) -> Finding:
         )
     if (status, code) == (HTTPStatus.SERVICE_UNAVAILABLE, StoreUnavailable.code):
         return Finding(
-            part, Verdict.FAILED, f"{public_url} leads to the service, which has no database.", "See Database."
+            part,
+            Verdict.FAILED,
+            f"{public_url} leads to the service, which has no database.",
+            "See Database.",
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return Finding(
@@ -136,7 +143,7 @@ def recognised(part: str, public_url: str, status: int, body: str) -> Finding:
         part,
         Verdict.FAILED,
         f"{public_url} answers, but not as the clip service does (HTTP {status}).",
-        "See that the address leads to the service, that no login stands before it, and that its path is kept.",
+        "See that it leads to the service, by all of its path, and that no login stands before it.",
     )
 
 

@@ -17,6 +17,18 @@ class ProjectNotFound(ServiceError):
         super().__init__(f"There is no project {project_id}. Check the id, or store the project first.")
 
 
+class Unauthorized(ServiceError):
+    """The caller has not shown that they may do this."""
+
+    code = "unauthorized"
+
+
+class KeysUnavailable(ServiceError):
+    """Supabase's signing keys can't be fetched, so that no user's token can be told from a forged one."""
+
+    code = "keys_unavailable"
+
+
 class SceneNotFound(ServiceError):
     """The caller named scenes that the project does not have."""
 

@@ -9,12 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.addresses import is_loopback
+from service.apikeys import KeyKind, claimed_kind
 from service.clips.models import GenerationSettings
 from service.errors import ServiceError
 from service.runware.tasks import RESERVED_KEYS
 
 # A shorter secret than this can be guessed by machine; `openssl rand -hex 32` gives 64.
 _MIN_SECRET_LENGTH = 16
+# RFC 7518, section 3.2: as long as the hash of HS256.
+_MIN_JWT_SECRET_BYTES = 32
 LOOPBACK_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
 
@@ -44,6 +47,27 @@ def _long_enough(secret: SecretStr) -> SecretStr:
             f"it needs {_MIN_SECRET_LENGTH} characters or more; make one with: openssl rand -hex 32"
         )
     return secret
+
+
+def _jwt_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < _MIN_JWT_SECRET_BYTES:
+        raise ValueError(f"it has {_MIN_JWT_SECRET_BYTES} characters or more: copy it whole from Supabase")
+    return secret
+
+
+def _service_role_key(key: SecretStr) -> SecretStr:
+    if claimed_kind(key.get_secret_value()) is not KeyKind.SERVICE:
+        raise ValueError(
+            "it is not the service role key, or not all of it: copy the one that Supabase calls service_role "
+            "or secret, not the one that it calls anon or publishable"
+        )
+    return key
+
+
+def _public_key(key: str) -> str:
+    if claimed_kind(key) is KeyKind.SERVICE:
+        raise ValueError("it is the service role key, which is secret: copy the anon or publishable one")
+    return key
 
 
 def _json_object(value: object) -> object:
@@ -112,6 +136,23 @@ class Settings(BaseSettings):
         default=None,
         description="Token that callers send as Authorization: Bearer; required beyond loopback.",
     )
+    supabase_url: HttpURL | None = Field(
+        default=None,
+        description="The Supabase project whose users may call, such as https://abc.supabase.co.",
+    )
+    supabase_service_role_key: Annotated[SecretStr, AfterValidator(_service_role_key)] | None = Field(
+        default=None, description="The project's service_role or secret key; goes with SUPABASE_URL."
+    )
+    supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_jwt_secret)] | None = Field(
+        default=None, description="The project's shared secret, if it still signs tokens by one (HS256)."
+    )
+    supabase_anon_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
+        default=None, description="The project's public key, anon or publishable, as ALLOW_ANON needs it."
+    )
+    supabase_jwt_issuer: str | None = Field(
+        default=None, description="Who issues the users' tokens; SUPABASE_URL/auth/v1 unless set."
+    )
+    allow_anon: bool = Field(default=False, description="Let callers without an account in; they spend too.")
     allowed_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], *CommaSeparated] = Field(
         default=LOOPBACK_ORIGINS,
         description="Web origins that may call, comma-separated; * stands for any text.",
@@ -154,9 +195,16 @@ class Settings(BaseSettings):
         held = [
             self.runware_api_key,
             *self.webhook_secret,
-            *([self.service_token] if self.service_token else []),
+            self.service_token,
+            self.supabase_service_role_key,
+            self.supabase_jwt_secret,
         ]
-        return tuple(secret.get_secret_value() for secret in held)
+        return tuple(secret.get_secret_value() for secret in held if secret is not None)
+
+    @property
+    def token_issuer(self) -> str:
+        """Who issues the tokens of Supabase's users, as they say it themselves."""
+        return self.supabase_jwt_issuer or f"{self.supabase_url}/auth/v1"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -169,21 +217,47 @@ class Settings(BaseSettings):
                 "PUBLIC_URL is set, but WEBHOOK_SECRET is not, so that anyone could push results: "
                 "set WEBHOOK_SECRET to the output of: openssl rand -hex 32"
             )
+        self._check_supabase()
+        callers_are_known = self.service_token or self.supabase_url
         if (
             self.public_url
-            and not self.service_token
+            and not callers_are_known
             and not is_loopback(urlsplit(self.public_url).hostname or "")
         ):
             raise ValueError(
                 "PUBLIC_URL leads here from elsewhere, so that others can reach the service and spend its "
                 "credit: set SERVICE_TOKEN to the output of: openssl rand -hex 32"
             )
-        if not is_loopback(self.host) and not self.service_token:
+        if not is_loopback(self.host) and not callers_are_known:
             raise ValueError(
                 f"HOST is {self.host}, so that others can reach the service and spend its credit: "
                 "set SERVICE_TOKEN to the output of: openssl rand -hex 32, or HOST to 127.0.0.1"
             )
         return self
+
+    def _check_supabase(self) -> None:
+        if self.supabase_url is None:
+            dependent = [
+                name
+                for name, value in (
+                    ("SUPABASE_SERVICE_ROLE_KEY", self.supabase_service_role_key),
+                    ("SUPABASE_JWT_SECRET", self.supabase_jwt_secret),
+                    ("SUPABASE_ANON_KEY", self.supabase_anon_key),
+                    ("SUPABASE_JWT_ISSUER", self.supabase_jwt_issuer),
+                    ("ALLOW_ANON", self.allow_anon),
+                )
+                if value
+            ]
+            if dependent:
+                raise ValueError(
+                    f"{', '.join(dependent)} means nothing without a Supabase project: set SUPABASE_URL to "
+                    "the project's address, such as https://abc.supabase.co, or take it out"
+                )
+        elif self.supabase_service_role_key is None:
+            raise ValueError(
+                "SUPABASE_URL is set, but SUPABASE_SERVICE_ROLE_KEY is not: "
+                "copy the service_role or secret key from the project's API settings"
+            )
 
 
 def load_settings(options: Mapping[str, Any]) -> Settings:

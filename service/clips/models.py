@@ -8,6 +8,7 @@ ProjectId = NewType("ProjectId", str)
 SceneKey = NewType("SceneKey", str)
 TaskUUID = NewType("TaskUUID", str)
 Fingerprint = NewType("Fingerprint", str)
+UserId = NewType("UserId", str)
 
 
 class ClipStatus(StrEnum):
@@ -141,6 +142,7 @@ class Project:
 
     `frames` and `scenes` are as the web application wrote them: nothing about their insides is certain.
     `clips` is the projection of the current clips, `{task UUID: "pending" | "failed" | video URL}`.
+    `user_id` is its owner's; a project without one belongs to nobody in particular.
     """
 
     id: ProjectId
@@ -153,3 +155,4 @@ class Project:
     video_url: str | None = None
     input_image_url: str | None = None
     audio_recording_url: str | None = None
+    user_id: UserId | None = None

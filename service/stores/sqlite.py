@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID, UserId
 from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
 from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
 from service.stores.sqlite_schema import MIGRATIONS
@@ -137,13 +137,14 @@ class SQLiteStore:
             "frames": json.dumps(draft.frames, allow_nan=False),
             "input_image_url": draft.input_image_url,
             "audio_recording_url": draft.audio_recording_url,
+            "user_id": draft.user_id,
             "now": timestamp(now),
         }
         await self._writer.run(
             lambda db: db.execute(
                 "INSERT INTO projects (id, script, scenes, frames, input_image_url, audio_recording_url, "
-                "created_at, updated_at) VALUES (:id, :script, :scenes, :frames, :input_image_url, "
-                ":audio_recording_url, :now, :now)",
+                "user_id, created_at, updated_at) VALUES (:id, :script, :scenes, :frames, :input_image_url, "
+                ":audio_recording_url, :user_id, :now, :now)",
                 row,
             )
         )
@@ -158,14 +159,16 @@ class SQLiteStore:
 
         return await self._reader.run(read)
 
-    async def projects(self, limit: int) -> Sequence[Project]:
+    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
         """Read the newest projects, newest first, without their scripts, scenes and frames."""
         sql = (
-            "SELECT id, clips, video_url, input_image_url, audio_recording_url, "
-            "created_at, updated_at FROM projects ORDER BY created_at DESC LIMIT ?"
+            "SELECT id, clips, video_url, input_image_url, audio_recording_url, user_id, "
+            "created_at, updated_at FROM projects WHERE :user_id IS NULL OR user_id = :user_id "
+            "ORDER BY created_at DESC LIMIT :limit"
         )
+        values = {"limit": limit, "user_id": user_id}
         return await self._reader.run(
-            lambda db: [read_project(_decoded(r)) for r in db.execute(sql, [limit])]
+            lambda db: [read_project(_decoded(row)) for row in db.execute(sql, values)]
         )
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:

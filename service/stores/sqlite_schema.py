@@ -70,6 +70,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         WHERE NOT superseded
         """,
     ),
+    ("ALTER TABLE projects ADD COLUMN user_id TEXT",),
     (
         """
         CREATE TABLE project_leases (

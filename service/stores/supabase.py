@@ -9,7 +9,7 @@ from postgrest import APIError, APIResponse
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID, UserId
 from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
 from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
 from service.stores.supabase_schema import MIGRATIONS
@@ -70,9 +70,10 @@ class SupabaseStore:
         row = await self._call("project", {"id": project_id})
         return None if row is None else read_project(row)
 
-    async def projects(self, limit: int) -> Sequence[Project]:
+    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
         """Read the newest projects, newest first, without their scripts, scenes and frames."""
-        return [read_project(row) for row in await self._call("projects", {"limit": limit})]
+        newest = await self._call("projects", {"limit": limit, "user_id": user_id})
+        return [read_project(row) for row in newest]
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""

@@ -1,38 +1,110 @@
 import hmac
 import re
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from service.addresses import is_loopback
-from service.web.errors import Unauthorized
+from service.apikeys import KeyKind, claimed_kind, is_new_form
+from service.clips.ownership import Anonymous, Caller, Operator, User
+from service.errors import Unauthorized
+from service.web.tokens import TokenVerifier
 
 # Read strictly, not as a URL: a name that some reader takes for another must not pass for localhost.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
+_PUBLIC_KEY_ALONE = (
+    "The project's public key alone may not call, since everyone has it and clips cost money: sign in first. "
+    "Whoever runs the service can let everyone in by ALLOW_ANON=true."
+)
+_ANONYMOUS_SIGN_IN = (
+    "An anonymous sign-in may not call, since everyone can have one and clips cost money: sign in with an "
+    "account. Whoever runs the service can let everyone in by ALLOW_ANON=true."
+)
+_STRANGE_KEY = (
+    "This is no API key of the Supabase project that the service belongs to. Whoever runs the service can "
+    "compare it with SUPABASE_ANON_KEY and SUPABASE_SERVICE_ROLE_KEY."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SupabaseCallers:
+    """Recognises the callers of a Supabase project; `allow_anon` lets those without an account in."""
+
+    tokens: TokenVerifier
+    service_role_key: str
+    anon_key: str | None = None
+    allow_anon: bool = False
+
+    async def caller(self, credential: str) -> Caller:
+        """Recognise an API key or a user's token. Raises Unauthorized and KeysUnavailable."""
+        if _same(credential, self.service_role_key):
+            return Operator()
+        if not self.allow_anon and claimed_kind(credential) is KeyKind.PUBLIC:
+            # Genuine or not: either way the remedy is to sign in.
+            raise Unauthorized(_PUBLIC_KEY_ALONE)
+        if self.anon_key is not None and _same(credential, self.anon_key):
+            return self._without_account()
+        if is_new_form(credential):
+            raise Unauthorized(_STRANGE_KEY)
+        recognised = await self.tokens.verify(credential)
+        if recognised is KeyKind.SERVICE:
+            return Operator()
+        if recognised is KeyKind.PUBLIC:
+            return self._without_account()
+        if recognised.anonymous and not self.allow_anon:
+            raise Unauthorized(_ANONYMOUS_SIGN_IN)
+        return User(recognised.user_id)
+
+    def _without_account(self) -> Caller:
+        if not self.allow_anon:
+            raise Unauthorized(_PUBLIC_KEY_ALONE)
+        return Anonymous()
 
 
 class Access:
-    """Decides who may call.
+    """Decides who calls, and so who may.
 
-    Without a `service_token` that is everyone on this machine: the settings then let the service listen on
-    loopback only, and a call must also name a loopback host, since a web page elsewhere can have its own
-    name lead to this machine.
+    The service's token makes an operator; with Supabase its keys and its users' tokens count too. With
+    neither, everyone on this machine is an operator: the settings then let the service listen on loopback
+    only, and a call must also name a loopback host, since a web page elsewhere can have its own name lead to
+    this machine.
     """
 
-    def __init__(self, service_token: str | None) -> None:
-        self._token = service_token.encode() if service_token else None
+    def __init__(self, service_token: str | None, supabase: SupabaseCallers | None = None) -> None:
+        self._token = service_token
+        self._supabase = supabase
 
-    def require(self, request: Request) -> None:
-        """Let the caller pass. Raises Unauthorized."""
-        if self._token is None:
-            host = _HOST.fullmatch(request.headers.get("host", ""))
-            if host is None or not is_loopback(host[1].strip("[]").lower()):
-                raise Unauthorized(
-                    "Without a SERVICE_TOKEN the service answers to localhost only. "
-                    "Set one to call it by another name."
-                )
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
+    async def caller(self, request: Request) -> Caller:
+        """Tell who calls. Raises Unauthorized; KeysUnavailable, if that can't be found out now."""
+        if self._token is None and self._supabase is None:
+            _require_loopback(request)
+            return Operator()
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        credential = bearer.strip() if scheme.lower() == "bearer" else ""
+        if self._token is not None and _same(credential, self._token):
+            return Operator()
+        if self._supabase is None:
             raise Unauthorized(
                 "This call needs the service's token: send Authorization: Bearer SERVICE_TOKEN."
             )
+        if not scheme:
+            # supabase-js sends a key of the new form nowhere else while nobody is signed in.
+            credential = request.headers.get("apikey", "").strip()
+        if not credential:
+            raise Unauthorized(
+                "This call needs a signed-in user: send Authorization: Bearer with their token."
+            )
+        return await self._supabase.caller(credential)
+
+
+def _require_loopback(request: Request) -> None:
+    host = _HOST.fullmatch(request.headers.get("host", ""))
+    if host is None or not is_loopback(host[1].strip("[]").lower()):
+        raise Unauthorized(
+            "Without a SERVICE_TOKEN the service answers to localhost only. "
+            "Set one to call it by another name."
+        )
+
+
+def _same(credential: str, expected: str) -> bool:
+    return hmac.compare_digest(credential.encode(), expected.encode())

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service.errors import (
     ClipNotFound,
     FramesNotReady,
+    KeysUnavailable,
     MalformedResult,
     ProjectBusy,
     ProjectNotFound,
@@ -20,6 +21,7 @@ from service.errors import (
     ServiceError,
     StoreRefused,
     StoreUnavailable,
+    Unauthorized,
     VideoURLRefused,
 )
 from service.web.schemas import ErrorAnswer
@@ -45,12 +47,6 @@ class TooLarge(ServiceError):
     code = "body_too_large"
 
 
-class Unauthorized(ServiceError):
-    """The caller has not shown that they may do this."""
-
-    code = "unauthorized"
-
-
 STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     MalformedResult: HTTPStatus.BAD_REQUEST,
@@ -67,6 +63,7 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ProjectBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreRefused: HTTPStatus.SERVICE_UNAVAILABLE,
+    KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -5,11 +5,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from service.clips.models import ProjectId, SceneKey, TaskUUID
-from service.errors import StoreUnavailable
+from service.clips.ownership import Caller
+from service.errors import StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck, pushed_outcomes
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
-from service.web.errors import InvalidValue, Unauthorized
+from service.web.errors import InvalidValue
 from service.web.schemas import (
     GenerateAnswer,
     Health,
@@ -48,45 +49,45 @@ class Handlers:
     callbacks: CallbackURLs
     check_video_url: URLCheck
 
-    async def generate_clips(self, request: Request) -> GenerateAnswer:
+    async def generate_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a job for each scene that has both frames and no clip yet."""
         call = await read_model(request, ProjectCall)
         project_id = ProjectId(str(call.project_id))
-        return GenerateAnswer.of(project_id, await self.generator.generate(project_id))
+        return GenerateAnswer.of(project_id, await self.generator.generate(project_id, caller))
 
-    async def retry_clips(self, request: Request) -> GenerateAnswer:
+    async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a new attempt for failed clips."""
         call = await read_model(request, RetryCall)
         project_id = ProjectId(str(call.project_id))
         scenes = None if call.scenes is None else {SceneKey(scene) for scene in call.scenes}
-        return GenerateAnswer.of(project_id, await self.generator.retry(project_id, scenes))
+        return GenerateAnswer.of(project_id, await self.generator.retry(project_id, scenes, caller))
 
-    async def check_clips_status(self, request: Request) -> StatusAnswer:
+    async def check_clips_status(self, request: Request, caller: Caller) -> StatusAnswer:
         """Ask Runware for what is pending, and tell how all clips stand."""
         call = await read_model(request, ProjectCall)
         project_id = ProjectId(str(call.project_id))
-        return StatusAnswer.of(project_id, await self.checker.check(project_id))
+        return StatusAnswer.of(project_id, await self.checker.check(project_id, caller))
 
-    async def create_project(self, request: Request) -> ProjectStored:
-        """Store a project."""
+    async def create_project(self, request: Request, caller: Caller) -> ProjectStored:
+        """Store a project, which then belongs to the user who calls."""
         new = await read_model(request, NewProject)
-        return ProjectStored.model_validate({"id": await self.projects.create(new.draft())})
+        return ProjectStored.model_validate({"id": await self.projects.create(new.draft(), caller)})
 
-    async def list_projects(self, request: Request) -> ProjectList:
-        """List the newest projects."""
+    async def list_projects(self, request: Request, caller: Caller) -> ProjectList:
+        """List the newest projects: a user's own; all of them for an operator."""
         try:
             limit = _LIMIT.validate_python(request.query_params.get("limit", "100"))
         except ValidationError:
             raise InvalidValue(f"limit must be a whole number from 1 to {MAX_PROJECTS}.") from None
-        newest = await self.projects.newest(limit)
+        newest = await self.projects.newest(limit, caller)
         return ProjectList(projects=[ProjectSummary.of(project) for project in newest])
 
-    async def read_project(self, request: Request) -> ProjectDetail:
+    async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
         project_id = ProjectId(str(request.path_params["project_id"]))
-        return ProjectDetail.with_jobs(*await self.projects.detail(project_id))
+        return ProjectDetail.with_jobs(*await self.projects.detail(project_id, caller))
 
-    async def receive_webhook(self, request: Request) -> WebhookReceipt:
+    async def receive_webhook(self, request: Request, _caller: Caller) -> WebhookReceipt:
         """Take a result that Runware pushes to a job's callback URL."""
         task_uuid = TaskUUID(request.query_params.get("job", ""))
         if not self.callbacks.verify(task_uuid, request.query_params.get("token", "")):
@@ -95,11 +96,11 @@ class Handlers:
         outcomes = pushed_outcomes(body, task_uuid, self.check_video_url)
         return WebhookReceipt(changed=await self.receiver.receive(task_uuid, outcomes))
 
-    async def health(self, _request: Request) -> Health:
+    async def health(self, _request: Request, _caller: Caller) -> Health:
         """Tell that the process runs."""
         return Health()
 
-    async def readiness(self, _request: Request) -> Readiness:
+    async def readiness(self, _request: Request, _caller: Caller) -> Readiness:
         """Tell whether the store and the poller work."""
         alive = self.poller.alive
         poller: Literal["alive", "stalled"] = "alive" if alive else "stalled"

@@ -10,6 +10,19 @@ from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_sc
 from service.web.operations import Operation
 from service.web.schemas import ErrorAnswer
 
+_SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "SERVICE_TOKEN; with Supabase, a signed-in user's JWT or an API key of the project.",
+    },
+    "apikey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "apikey",
+        "description": "With Supabase: an API key of the project. It counts only without Authorization.",
+    },
+}
 _Models = Mapping[Any, JsonSchemaValue]
 
 
@@ -34,7 +47,7 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
-            "securitySchemes": {"service_token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": _SECURITY_SCHEMES,
         },
     }
 
@@ -61,7 +74,7 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": content(operation.body, "validation")}
     if operation.protected:
-        described["security"] = [{"service_token": []}]
+        described["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
     return described
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
 from service.web.handlers import Handlers
@@ -30,17 +31,20 @@ from service.web.schemas import (
 _FUNCTIONS_PREFIX = "/functions/v1"
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
 
+Handler = Callable[[Request, Caller], Awaitable[BaseModel]]
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One call: where it is, what it takes and gives, which errors it may answer with.
 
-    `statuses` are those that the answer itself may come with; `status_of` picks one, else it is the first.
+    Whoever calls one that is not `protected` is anonymous. `statuses` are those that the answer itself may
+    come with; `status_of` picks one, else it is the first.
     """
 
     method: str
     path: str
-    handler: Callable[[Request], Awaitable[BaseModel]]
+    handler: Handler
     answer: type[BaseModel]
     body: type[BaseModel] | None = None
     query: Sequence[str] = ()
@@ -115,7 +119,7 @@ def _readiness_status(readiness: Readiness) -> int:
 
 def _function(
     name: str,
-    handler: Callable[[Request], Awaitable[BaseModel]],
+    handler: Handler,
     body: type[BaseModel],
     answer: type[BaseModel],
     more_errors: tuple[int, ...],
@@ -133,9 +137,8 @@ def _function(
 
 def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
-        if operation.protected:
-            access.require(request)
-        answer = await operation.handler(request)
+        caller = await access.caller(request) if operation.protected else Anonymous()
+        answer = await operation.handler(request, caller)
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
         return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
 

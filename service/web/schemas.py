@@ -210,6 +210,7 @@ class ProjectSummary(BaseModel):
     video_url: str | None
     input_image_url: str | None
     audio_recording_url: str | None
+    user_id: UUID | None
     created_at: datetime
     updated_at: datetime
 

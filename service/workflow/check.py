@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from service.clips.models import ProjectId, SettledBy
+from service.clips.ownership import Caller
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
 from service.workflow.ports import Provider, Store
@@ -25,12 +26,12 @@ class Checker:
     _asked_at: dict[ProjectId, float] = field(default_factory=dict, init=False)
     _asking: set[ProjectId] = field(default_factory=set, init=False)
 
-    async def check(self, project_id: ProjectId) -> Progress:
+    async def check(self, project_id: ProjectId, caller: Caller) -> Progress:
         """Bring a project's pending clips up to date, and report all of its clips.
 
         Raises ProjectNotFound and StoreUnavailable. If Runware gives no answer, the report is what is stored.
         """
-        project = await existing_project(self.store, project_id)
+        project = await existing_project(self.store, project_id, caller)
         clips = await self.store.current_clips(project_id)
         pending = [clip.task_uuid for clip in clips if not clip.status.settled]
         if pending and self._may_ask(project_id):

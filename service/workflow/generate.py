@@ -21,6 +21,7 @@ from service.clips.models import (
     TaskUUID,
 )
 from service.clips.outcomes import Acknowledged, Outcome, Reopened, Unclear, VideoRefused
+from service.clips.ownership import Caller
 from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
 from service.errors import (
@@ -76,7 +77,7 @@ class Generator:
     clock: Clock
     settings: GenerationSettings
 
-    async def generate(self, project_id: ProjectId) -> Generated:
+    async def generate(self, project_id: ProjectId, caller: Caller) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
 
         Raises ProjectNotFound; FramesNotReady, if no scene is complete; ProviderRefused, if Runware refused
@@ -84,17 +85,19 @@ class Generator:
         how earlier jobs stand, and it can't be asked; ProjectBusy, if another call keeps asking for longer
         than a person waits; StoreUnavailable.
         """
-        planned = await self._plan(project_id)
+        planned = await self._plan(project_id, caller)
         if not planned.requests:
             raise FramesNotReady(_not_ready(planned.problems))
         return await self._make(project_id, planned)
 
-    async def retry(self, project_id: ProjectId, scenes: Collection[SceneKey] | None) -> Generated:
+    async def retry(
+        self, project_id: ProjectId, scenes: Collection[SceneKey] | None, caller: Caller
+    ) -> Generated:
         """Submit a new attempt for each failed scene, or for those of `scenes` that failed.
 
         Raises what `generate` does, but not FramesNotReady; SceneNotFound, for scenes that the project lacks.
         """
-        planned = await self._plan(project_id)
+        planned = await self._plan(project_id, caller)
         if unknown := sorted(set(scenes or ()) - _scene_problems(planned).keys()):
             raise SceneNotFound(
                 f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
@@ -106,8 +109,8 @@ class Generator:
         }
         return await self._make(project_id, planned, only=failed)
 
-    async def _plan(self, project_id: ProjectId) -> Plan:
-        return plan(await existing_project(self.store, project_id), self.settings)
+    async def _plan(self, project_id: ProjectId, caller: Caller) -> Plan:
+        return plan(await existing_project(self.store, project_id, caller), self.settings)
 
     async def _make(
         self, project_id: ProjectId, planned: Plan, only: Collection[SceneKey] | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID, UserId
 from service.clips.outcomes import Outcome
 
 Clock = Callable[[], datetime]
@@ -14,13 +14,17 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class ProjectDraft:
-    """What a caller stores as a new project: the columns of `projects` that are theirs to write."""
+    """What a caller stores as a new project: the columns of `projects` that are theirs to write.
+
+    `user_id` is who it will belong to; it comes from the caller's credentials, never from a body.
+    """
 
     frames: Mapping[str, object]
     scenes: Mapping[str, object]
     script: str | None = None
     input_image_url: str | None = None
     audio_recording_url: str | None = None
+    user_id: UserId | None = None
 
 
 class Store(Protocol):
@@ -43,8 +47,11 @@ class Store(Protocol):
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
 
-    async def projects(self, limit: int) -> Sequence[Project]:
-        """Read the newest projects, newest first, without their scripts, scenes and frames."""
+    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
+        """Read the newest projects, newest first, without their scripts, scenes and frames.
+
+        With a `user_id`, only those that this user owns.
+        """
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""

@@ -21,6 +21,7 @@ from service.clips.outcomes import (
     Unknown,
     VideoRefused,
 )
+from service.clips.ownership import Operator
 from service.errors import ProviderUnavailable, StoreUnavailable
 from service.logs import Redactor
 from service.workflow.background import Background
@@ -207,10 +208,10 @@ async def test_tick_never_sends_again_without_runwares_word_that_the_task_is_unk
 async def test_project_is_asked_about_once_a_second_however_many_people_watch(parts: Parts) -> None:
     await parts.record(3)
     checker = Checker(parts.store, parts.provider, parts.settler)
-    await asyncio.gather(*(checker.check(parts.project_id) for _ in range(20)))
+    await asyncio.gather(*(checker.check(parts.project_id, Operator()) for _ in range(20)))
     assert len(parts.provider.asked) == 3
     await asyncio.sleep(1.1)
-    await checker.check(parts.project_id)
+    await checker.check(parts.project_id, Operator())
     assert len(parts.provider.asked) == 6
 
 
@@ -224,7 +225,7 @@ class Purchase:
 
     async def again(self, outcome: Outcome) -> Generated:
         self.parts.provider.outcome = outcome
-        return await self.generator.retry(self.project_id, None)
+        return await self.generator.retry(self.project_id, None, Operator())
 
     async def clip(self) -> Clip:
         (one,) = await self.parts.store.current_clips(self.project_id)
@@ -235,7 +236,7 @@ class Purchase:
 async def timed_out(parts: Parts) -> Purchase:
     generator = Generator(parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS)
     project_id = await parts.store.create_project(ProjectDraft(frames=frames(1), scenes={}), parts.clock())
-    await generator.generate(project_id)
+    await generator.generate(project_id, Operator())
     parts.clock.advance(minutes=31)
     await parts.poller.tick()
     purchase = Purchase(parts, generator, project_id)
@@ -273,14 +274,16 @@ async def test_nothing_is_bought_while_runware_can_not_be_asked(timed_out: Purch
 
 async def test_two_retries_at_once_ask_in_turn_and_buy_once(timed_out: Purchase) -> None:
     timed_out.parts.provider.outcome = UNKNOWN
-    await asyncio.gather(*(timed_out.generator.retry(timed_out.project_id, None) for _ in range(5)))
+    await asyncio.gather(
+        *(timed_out.generator.retry(timed_out.project_id, None, Operator()) for _ in range(5))
+    )
     assert len(timed_out.parts.provider.submitted) == 2
 
 
 async def test_two_calls_at_once_do_not_both_wait_for_a_job_and_buy_it_again(timed_out: Purchase) -> None:
     """Runware knows the job when it is asked first, and for a moment does not when it is asked again."""
     timed_out.parts.provider.first_outcomes = [Acknowledged(), UNKNOWN]
-    calls = (timed_out.generator.generate(timed_out.project_id) for _ in range(2))
+    calls = (timed_out.generator.generate(timed_out.project_id, Operator()) for _ in range(2))
     for answer in await asyncio.gather(*calls):
         assert (answer.progress.pending, answer.progress.failed) == (1, 0)
     assert len(timed_out.parts.provider.submitted) == 1
