@@ -1,0 +1,335 @@
+"""What the migrations promise beyond the behaviour that every store has."""
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy
+from service.errors import StoreUnavailable
+from service.stores.supabase import SupabaseStore
+from service.stores.supabase_schema import MIGRATIONS
+from service.workflow.ports import ProjectDraft
+from tests.builders import NOON, VIDEO_URL, clip, failed, succeeded
+from tests.postgres import SUPABASE_SQL, Postgres
+from tests.postgrest import Supabase, serving_supabase
+
+LATER = NOON + timedelta(seconds=10)
+OPERATIONS = sorted(set(re.findall(r"public\.(clip_service_\w+)\(", "".join(m.sql for m in MIGRATIONS))))
+SOMEBODY = str(uuid.uuid4())
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def store(supabase: Supabase) -> AsyncIterator[SupabaseStore]:
+    async with SupabaseStore(supabase.url, supabase.service_role_key) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def project_id(store: SupabaseStore) -> ProjectId:
+    return await store.create_project(ProjectDraft(frames={}, scenes={}), NOON)
+
+
+async def projection(db: asyncpg.Connection, project_id: str) -> Any:
+    return json.loads(await db.fetchval("select clips from projects where id = $1", uuid.UUID(project_id)))
+
+
+async def apply_migrations(db: asyncpg.Connection) -> None:
+    for migration in MIGRATIONS:
+        await db.execute(migration.sql)
+
+
+OLD_FORMS = {
+    "the oldest, without clips": "",
+    "with clips": ", clips jsonb default '{}'",
+    "with clips and owner": ", clips jsonb not null default '{}', user_id uuid not null",
+}
+
+
+@pytest.mark.parametrize("more", OLD_FORMS.values(), ids=OLD_FORMS.keys())
+async def test_migrations_complete_an_existing_table_and_keep_its_data(postgres: Postgres, more: str) -> None:
+    with postgres.database(template="template0") as dsn:
+        postgres.run_file(dsn, SUPABASE_SQL)
+        db = await asyncpg.connect(dsn)
+        await db.execute(
+            "create table projects (id uuid primary key default gen_random_uuid(), script text, scenes jsonb, "
+            "frames jsonb, video_url text, input_image_url text, audio_recording_url text, "
+            f"created_at timestamptz default now(), updated_at timestamptz default now(){more})"
+        )
+        columns = {"script": "'Once'", "frames": """'{"1": {}}'"""}
+        if "clips" in more:
+            columns["clips"] = """'{"an-old-task": "https://im.runware.ai/old.mp4"}'"""
+        if "user_id" in more:
+            columns["user_id"] = f"'{SOMEBODY}'"
+        await db.execute(
+            f"insert into projects ({', '.join(columns)}) values ({', '.join(columns.values())})"
+        )
+        (before,) = await db.fetch("select * from projects")
+        for _ in range(2):
+            await apply_migrations(db)
+        (after,) = await db.fetch("select * from projects")
+        assert {name: after[name] for name in before.keys()} == dict(before)  # noqa: SIM118 - a Record's values
+        assert not await db.fetchval(
+            "select relrowsecurity from pg_class where oid = 'projects'::regclass"
+        ), "whoever made the table decides who may read it"
+        await db.close()
+        async with serving_supabase(dsn) as supabase, open_store(supabase) as store:
+            project = await store.project(ProjectId(str(before["id"])))
+            assert project is not None
+            (recorded,) = await store.record(project.id, [clip(project_id=project.id)], NOON)
+            assert await store.save([succeeded(recorded)], NOON) == {recorded.task_uuid}
+
+
+async def test_new_database_gets_a_table_that_its_owners_alone_read(db: asyncpg.Connection) -> None:
+    own, other = uuid.uuid4(), uuid.uuid4()
+    await db.execute("insert into projects (user_id) values ($1), ($2), (null)", own, other)
+    async with db.transaction():
+        await db.execute("set local role authenticated")
+        await db.execute(
+            "select set_config('request.jwt.claims', $1, true)",
+            json.dumps({"sub": str(own), "role": "authenticated"}),
+        )
+        assert [row["user_id"] for row in await db.fetch("select user_id from projects")] == [own]
+        await db.execute("insert into projects (script) values ('Mine.')")
+        assert await db.fetchval("select count(*) from projects") == 2
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await as_role(db, "anon", "select * from projects")
+
+
+async def test_database_without_migrations_is_told_what_it_lacks(postgres: Postgres) -> None:
+    with postgres.database(template="template0") as dsn:
+        postgres.run_file(dsn, SUPABASE_SQL)
+        async with serving_supabase(dsn) as supabase, open_store(supabase) as store:
+            assert await store.missing_migrations() == [migration.name for migration in MIGRATIONS]
+            with pytest.raises(StoreUnavailable, match="clips migrate --check"):
+                await store.claim("somebody", NOON, LATER, 10)
+
+
+async def test_missing_migration_is_named_and_one_of_a_later_release_does_not_matter(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    await db.execute("insert into clip_service.migrations (version) values ('99990101000001')")
+    assert await store.missing_migrations() == []
+    await db.execute("delete from clip_service.migrations where version = $1", MIGRATIONS[1].version)
+    assert await store.missing_migrations() == [MIGRATIONS[1].name]
+
+
+async def test_names_of_files_are_the_versions_that_they_enter() -> None:
+    for migration in MIGRATIONS:
+        assert f"values ('{migration.version}')" in migration.sql
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_nobody_but_the_service_may_call_an_operation(supabase: Supabase, operation: str) -> None:
+    body = {} if operation == "clip_service_migrations" else {"payload": {}}
+    async with httpx.AsyncClient() as http:
+        for token, status in ((supabase.anon_key, 401), (supabase.user_token(SOMEBODY), 403)):
+            answer = await http.post(
+                f"{supabase.url}/rest/v1/rpc/{operation}",
+                headers={"apikey": supabase.anon_key, "Authorization": f"Bearer {token}"},
+                json=body,
+            )
+            assert (answer.status_code, answer.json()["code"]) == (status, "42501")
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+@pytest.mark.parametrize("table", ["clips", "clip_places", "project_leases", "migrations"])
+async def test_nobody_but_the_service_may_read_the_ledger(
+    db: asyncpg.Connection, role: str, table: str
+) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await as_role(db, role, f"select * from clip_service.{table}")
+
+
+async def test_ledger_is_closed_to_whoever_gets_a_grant_by_mistake(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    await store.record(project_id, [clip(project_id=project_id)], NOON)
+    await db.execute("grant usage on schema clip_service to authenticated")
+    await db.execute("grant all on all tables in schema clip_service to authenticated")
+    assert await as_role(db, "authenticated", "select * from clip_service.clips") == []
+
+
+async def test_service_can_not_take_a_clip_out_of_the_ledger(db: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await as_role(db, "service_role", "delete from clip_service.clips")
+
+
+async def test_every_function_has_its_search_path_pinned(db: asyncpg.Connection) -> None:
+    functions = await db.fetch(
+        "select proname, proconfig from pg_proc where pronamespace = 'clip_service'::regnamespace "
+        "or proname like 'clip\\_service\\_%'"
+    )
+    assert {row["proname"] for row in functions} > set(OPERATIONS)
+    assert all('search_path=""' in (row["proconfig"] or []) for row in functions)
+
+
+@pytest.mark.parametrize(
+    ("enum", "name"),
+    [(ClipStatus, "clip_status"), (FailureKind, "failure_kind"), (SettledBy, "settled_by")],
+)
+async def test_values_in_python_and_in_the_database_are_the_same(
+    db: asyncpg.Connection, enum: type[StrEnum], name: str
+) -> None:
+    values = await db.fetchval(f"select enum_range(null::clip_service.{name})::text[]")
+    assert values == [member.value for member in enum]
+
+
+async def test_realtime_tells_of_projects(db: asyncpg.Connection) -> None:
+    published = await db.fetch(
+        "select schemaname || '.' || tablename from pg_publication_tables where pubname = 'supabase_realtime'"
+    )
+    assert [row[0] for row in published] == ["public.projects"]
+
+
+async def test_projection_follows_a_change_by_hand(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    one, two = await store.record(project_id, [clip(n, project_id=project_id) for n in "12"], NOON)
+    await db.execute(
+        "update clip_service.clips set status = 'failed', failure_kind = 'lost' where task_uuid = $1",
+        one.task_uuid,
+    )
+    assert await projection(db, project_id) == {one.task_uuid: "failed", two.task_uuid: "pending"}
+    await db.execute("delete from clip_service.clips where task_uuid = $1", one.task_uuid)
+    assert await projection(db, project_id) == {two.task_uuid: "pending"}
+
+
+async def test_outdated_clips_that_the_web_application_saves_do_not_undo_the_ledger(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    outdated = json.dumps(await projection(db, project_id))
+    await store.save([succeeded(one)], LATER)
+    await db.execute(
+        "update projects set script = 'New.', clips = $1 where id = $2", outdated, uuid.UUID(project_id)
+    )
+    assert await projection(db, project_id) == {one.task_uuid: VIDEO_URL}
+
+
+async def test_clips_of_a_project_that_the_ledger_does_not_know_are_the_web_applications(
+    db: asyncpg.Connection, project_id: ProjectId
+) -> None:
+    theirs = {"an-old-task": "pending"}
+    await db.execute(
+        "update projects set clips = $1 where id = $2", json.dumps(theirs), uuid.UUID(project_id)
+    )
+    assert await projection(db, project_id) == theirs
+
+
+async def test_result_that_waits_for_another_transaction_loses_nothing_of_either(
+    database: str, db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    """A user's save of the whole row holds the project, a result comes, and then the save is committed."""
+    one, two = await store.record(project_id, [clip(n, project_id=project_id) for n in "12"], NOON)
+    other = await asyncpg.connect(database)
+    async with other.transaction():
+        await other.execute(
+            "update projects set script = 'New.', clips = '{}' where id = $1", uuid.UUID(project_id)
+        )
+        waiting = asyncio.create_task(store.save([succeeded(one)], LATER))
+        await until_waiting(db)
+        await other.execute(
+            "update clip_service.clips set status = 'failed', failure_kind = 'lost' where task_uuid = $1",
+            two.task_uuid,
+        )
+    assert await waiting == {one.task_uuid}
+    assert await projection(db, project_id) == {one.task_uuid: VIDEO_URL, two.task_uuid: "failed"}
+    assert await db.fetchval("select script from projects where id = $1", uuid.UUID(project_id)) == "New."
+    await other.close()
+
+
+async def test_writers_of_the_same_projects_in_any_order_never_deadlock(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    projects = [await store.create_project(ProjectDraft(frames={}, scenes={}), NOON) for _ in range(4)]
+    clips: list[Clip] = []
+    for project in projects:
+        clips += await store.record(project, [clip(str(n), project_id=project) for n in range(10)], NOON)
+
+    async def record_again(project: ProjectId) -> None:
+        for prompt in ("A.", "B.", "A."):
+            await store.record(
+                project, [clip(str(n), project_id=project, prompt=prompt) for n in reversed(range(10))], NOON
+            )
+
+    await asyncio.gather(
+        *(record_again(project) for project in projects for _ in range(3)),
+        *(store.save(clips[::step], LATER) for step in (1, -1, 3, -3, 7, -7)),
+        *(store.save([failed(one) for one in clips[start::4]], LATER) for start in range(4)),
+        *(store.claim(owner, NOON, LATER, 15) for owner in "abcdef"),
+    )
+    assert await db.fetchval("select deadlocks from pg_stat_database where datname = current_database()") == 0
+
+
+async def test_clips_go_with_the_project_that_the_web_application_deletes(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    await store.lease_project(project_id, "somebody", NOON, LATER)
+    await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+    assert await store.clips([one.task_uuid]) == []
+
+
+async def test_text_that_no_database_takes_is_refused_and_nothing_else(
+    store: SupabaseStore, project_id: ProjectId
+) -> None:
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    for text in ("nul \0", "half of a pair \ud83d"):
+        broken = failed(one)
+        assert broken.failure is not None
+        with pytest.raises(StoreUnavailable, match="refused|can be sent"):
+            await store.save([replace(broken, failure=replace(broken.failure, message=text))], LATER)
+    assert await store.clips([one.task_uuid]) == [one]
+
+
+async def test_connection_that_was_closed_meanwhile_is_replaced_unnoticed(supabase: Supabase) -> None:
+    async with open_store(supabase) as store:
+        await store.missing_migrations()
+        store._http._transport._pool._connections[0]._connection._network_stream._stream.close()
+        assert await store.missing_migrations() == []
+
+
+async def test_database_that_is_gone_is_told_and_found_again(
+    postgres: Postgres, store: SupabaseStore
+) -> None:
+    postgres.stop()
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.claim("somebody", NOON, LATER, 10)
+    finally:
+        postgres.start()
+    assert await store.claim("somebody", NOON, LATER, 10) == []
+
+
+async def as_role(db: asyncpg.Connection, role: str, sql: str) -> list[asyncpg.Record]:
+    async with db.transaction():
+        await db.execute(f"set local role {role}")
+        found: list[asyncpg.Record] = await db.fetch(sql)
+        return found
+
+
+async def until_waiting(db: asyncpg.Connection) -> None:
+    async with asyncio.timeout(10):
+        while not await db.fetchval("select count(*) from pg_locks where not granted"):
+            await asyncio.sleep(0.01)
+
+
+def open_store(supabase: Supabase) -> SupabaseStore:
+    return SupabaseStore(supabase.url, supabase.service_role_key)

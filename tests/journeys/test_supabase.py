@@ -1,0 +1,191 @@
+"""The whole service on Supabase, one copy and several, against the sandbox."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.sandbox.server import Sandbox
+from tests.harness import World, running_service, running_world, sandbox_options, supabase_settings
+from tests.postgres import Postgres
+from tests.postgrest import Supabase
+
+ALICE, BOB = str(uuid.uuid4()), str(uuid.uuid4())
+
+
+@pytest.fixture
+async def world(tmp_path: Path, supabase: Supabase) -> AsyncIterator[World]:
+    async with running_world(tmp_path, **supabase_settings(supabase)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def copies(tmp_path: Path, supabase: Supabase, count: int, **sandbox: Any) -> AsyncIterator[list[World]]:
+    """Several copies of the service on one database and one sandbox."""
+    async with (
+        Sandbox(sandbox_options(**sandbox), files=tmp_path / "videos").serving() as sandbox_url,
+        AsyncExitStack() as stack,
+    ):
+        yield [
+            await stack.enter_async_context(
+                running_service(sandbox_url, tmp_path / "unused.db", **supabase_settings(supabase))
+            )
+            for _ in range(count)
+        ]
+
+
+async def row(database: str, project_id: str) -> Any:
+    db = await asyncpg.connect(database)
+    found = await db.fetchrow("select * from projects where id = $1", uuid.UUID(project_id))
+    await db.close()
+    return found
+
+
+async def test_project_goes_from_frames_to_videos(world: World, database: str) -> None:
+    project_id = await world.store(12)
+    answer = await world.generate(project_id)
+    assert [result["sceneKey"] for result in answer["results"]] == [str(n) for n in range(1, 13)]
+    jobs = await world.settled(project_id)
+    assert [(job["scene"], job["status"]) for job in jobs] == [(str(n), "succeeded") for n in range(1, 13)]
+    stored = await row(database, project_id)
+    assert json.loads(stored["clips"]) == {job["task_uuid"]: job["video_url"] for job in jobs}
+    assert stored["updated_at"] > stored["created_at"]
+    assert (await world.check(project_id))["completed"] == 12
+    assert (await world.ledger())["accepted"] == 12
+
+
+async def test_thousand_scenes_are_submitted_and_settled_by_few_requests(
+    world: World, supabase: Supabase
+) -> None:
+    project_id = await world.store(1000)
+    assert (await world.generate(project_id))["total_clips"] == 1000
+    jobs = await world.settled(project_id)
+    assert {job["status"] for job in jobs} == {"succeeded"}
+    ledger = await world.ledger()
+    assert (ledger["accepted"], ledger["billed"]) == (1000, 1000)
+    assert supabase.requests < 1000
+
+
+async def test_missed_webhooks_are_made_up_for_by_the_poller(tmp_path: Path, supabase: Supabase) -> None:
+    async with running_world(
+        tmp_path, sandbox={"webhook_drop_rate": 1}, **supabase_settings(supabase)
+    ) as world:
+        project_id = await world.store(5)
+        await world.generate(project_id)
+        jobs = await world.settled(project_id)
+        assert [(job["status"], job["settled_by"]) for job in jobs] == [("succeeded", "poll")] * 5
+
+
+async def test_failed_clip_is_retried_and_paid_for_once_more(world: World) -> None:
+    project_id = await world.store({"1": {"description": "[sandbox:fail]"}, "2": {"description": "Good."}})
+    await world.generate(project_id)
+    await world.settled(project_id)
+    answer = await world.retry(project_id)
+    assert [result["sceneKey"] for result in answer["results"]] == ["1"]
+    jobs = await world.settled(project_id)
+    assert [(job["status"], job["attempt"]) for job in jobs] == [("failed", 2), ("succeeded", 1)]
+
+
+async def test_generate_on_three_copies_at_once_makes_one_set_of_jobs(
+    tmp_path: Path, supabase: Supabase
+) -> None:
+    async with copies(tmp_path, supabase, 3) as worlds:
+        project_id = await worlds[0].store(20)
+        answers = await asyncio.gather(*(world.generate(project_id) for world in worlds * 3))
+        assert len({json.dumps(sorted(answer["clips"])) for answer in answers}) == 1
+        await worlds[1].settled(project_id)
+        ledger = await worlds[2].ledger()
+        assert (ledger["accepted"], ledger["billed"], ledger["seen_twice"]) == (20, 20, [])
+
+
+async def test_webhook_reaches_any_copy(tmp_path: Path, supabase: Supabase) -> None:
+    """Each copy's jobs have its own address as their callback URL; both tell of all."""
+    async with copies(tmp_path, supabase, 2) as (here, there):
+        project_id = await here.store(3)
+        await here.generate(project_id)
+        jobs = await there.settled(project_id)
+        assert {job["status"] for job in jobs} == {"succeeded"}
+        assert await here.jobs(project_id) == jobs
+
+
+async def test_each_clip_is_asked_about_by_one_copy_in_an_interval(tmp_path: Path, supabase: Supabase) -> None:
+    settings = supabase_settings(supabase) | {"poll_interval_seconds": 2}
+    slow = sandbox_options(min_seconds=60, max_seconds=60)
+    async with (
+        Sandbox(slow, files=tmp_path / "videos").serving() as sandbox_url,
+        AsyncExitStack() as stack,
+    ):
+        worlds = [
+            await stack.enter_async_context(running_service(sandbox_url, tmp_path / "unused.db", **settings))
+            for _ in range(3)
+        ]
+        project_id = await worlds[0].store(10)
+        await worlds[0].generate(project_id)
+        before = (await worlds[0].ledger())["asked"]
+        await asyncio.sleep(6)
+        asked = (await worlds[0].ledger())["asked"] - before
+        assert 10 <= asked <= 50
+
+
+async def test_project_answers_to_its_owner_and_is_not_there_for_others(
+    world: World, supabase: Supabase
+) -> None:
+    alice, bob = (
+        {"Authorization": f"Bearer {supabase.user_token(user)}", "apikey": supabase.anon_key}
+        for user in (ALICE, BOB)
+    )
+    frame = f"{world.sandbox_url}/frames/1/first.png?size=36x64"
+    status, answer = await world.post(
+        "/projects", {"frames": {"1": {"first_frame": frame, "last_frame": frame}}}, headers=alice
+    )
+    assert status == 201
+    call = {"project_id": answer["id"]}
+    missing = {"project_id": str(uuid.uuid4())}
+    for path in ("/functions/v1/generate-clips", "/retry-clips", "/check-clips-status"):
+        refused = await world.post(path, call, headers=bob)
+        there_is_none = await world.post(path, missing, headers=bob)
+        assert refused[0] == there_is_none[0] == 404
+        assert refused[1]["error"].replace(answer["id"], missing["project_id"]) == there_is_none[1]["error"]
+    status, generated = await world.post("/functions/v1/generate-clips", call, headers=alice)
+    assert (status, generated["total_clips"]) == (200, 1)
+    await world.settled(answer["id"])
+
+
+async def test_public_key_alone_spends_nothing(world: World, supabase: Supabase) -> None:
+    project_id = await world.store(1)
+    public = {"Authorization": f"Bearer {supabase.anon_key}", "apikey": supabase.anon_key}
+    status, _ = await world.post("/generate-clips", {"project_id": project_id}, headers=public)
+    assert status == 401
+    assert (await world.ledger())["accepted"] == 0
+
+
+async def test_while_the_database_is_gone_a_webhook_is_asked_to_come_again_and_then_all_goes_on(
+    tmp_path: Path, supabase: Supabase, postgres: Postgres
+) -> None:
+    async with running_world(
+        tmp_path, sandbox={"min_seconds": 1, "max_seconds": 1}, **supabase_settings(supabase)
+    ) as world:
+        project_id = await world.store(5)
+        await world.generate(project_id)
+        postgres.stop()
+        try:
+            async with asyncio.timeout(30):
+                while not (await world.ledger())["webhook_statuses"].get("503"):  # noqa: ASYNC110 - the sandbox's
+                    await asyncio.sleep(0.05)
+            async with world.session.get(f"{world.url}/readyz") as response:
+                readiness = await response.json()
+                assert (response.status, readiness["store"]) == (503, "unreachable")
+            status, answer = await world.post("/generate-clips", {"project_id": project_id})
+            assert (status, answer["code"]) == (503, "store_unavailable")
+        finally:
+            postgres.start()
+        jobs = await world.settled(project_id)
+        assert {job["status"] for job in jobs} == {"succeeded"}
+        assert (await world.get("/readyz"))["ready"]
+        assert (await world.ledger())["billed"] == 5
