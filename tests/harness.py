@@ -18,6 +18,7 @@ from service.sandbox.server import Sandbox
 from service.serving import listen, serving
 from service.settings import IsolatedSettings
 from service.workflow.ports import Clock
+from tests.postgrest import Supabase
 
 SANDBOX_KEY = "key-of-the-sandbox"
 WEBHOOK_SECRET = "secret-of-the-webhooks"
@@ -138,6 +139,17 @@ def service_settings(sandbox_url: str, database: Path, **changes: Any) -> Isolat
             **changes,
         }
     )
+
+
+def on_supabase(supabase: Supabase) -> dict[str, Any]:
+    """Options that keep the state in a Supabase project, and have the test call as its operator."""
+    return {
+        "supabase_url": supabase.url,
+        "supabase_service_role_key": supabase.service_role_key,
+        "supabase_jwt_secret": supabase.jwt_secret,
+        "supabase_anon_key": supabase.anon_key,
+        "headers": {"Authorization": f"Bearer {supabase.service_role_key}"},
+    }
 
 
 @asynccontextmanager

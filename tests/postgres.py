@@ -25,7 +25,9 @@ with warnings.catch_warnings():
 ROOT: Final = Path(__file__).parent.parent
 MIGRATIONS: Final = ROOT / "deploy" / "supabase" / "migrations"
 _SUPABASE: Final = Path(__file__).parent / "supabase.sql"
-_TEMPLATE: Final = "template_supabase"
+BARE: Final = "template_bare"
+"""A Supabase project's database before any migration."""
+_TEMPLATE: Final = "template_migrated"
 # The data is thrown away, so that nothing need survive a power cut.
 _SETTINGS: Final = """
 fsync = off
@@ -64,11 +66,11 @@ class Postgres:
 
     def prepare_template(self) -> None:
         """Make the database that the others are clones of: as Supabase's, with every migration."""
-        self._create(_TEMPLATE, "template0")
-        template = self.dsn(_TEMPLATE)
-        self.run_file(template, _SUPABASE)
+        self._create(BARE, "template0")
+        self.run_file(self.dsn(BARE), _SUPABASE)
+        self._create(_TEMPLATE, BARE)
         for migration in migrations():
-            self.run_file(template, migration)
+            self.run_file(self.dsn(_TEMPLATE), migration)
 
     @contextmanager
     def database(self, template: str = _TEMPLATE) -> Iterator[str]:

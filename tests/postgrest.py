@@ -21,7 +21,6 @@ a fuzzy guess there, is null; a body that is no object names no arguments, where
 objects; functions that return sets, rows or nothing are refused as PGRST127.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping

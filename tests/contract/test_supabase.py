@@ -20,7 +20,7 @@ from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
 from service.workflow.ports import ProjectDraft
 from tests.builders import NOON, VIDEO_URL, clip, failed, succeeded
-from tests.postgres import SUPABASE_SQL, Postgres
+from tests.postgres import BARE, Postgres
 from tests.postgrest import Supabase, serving_supabase
 
 LATER = NOON + timedelta(seconds=10)
@@ -55,6 +55,20 @@ async def apply_migrations(db: asyncpg.Connection) -> None:
         await db.execute(migration.sql)
 
 
+class ClosedOnce(httpx.AsyncBaseTransport):
+    """The first request meets a connection that the other side has just closed."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not self._closed:
+            self._closed = True
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        return await self._transport.handle_async_request(request)
+
+
 OLD_FORMS = {
     "the oldest, without clips": "",
     "with clips": ", clips jsonb default '{}'",
@@ -64,8 +78,7 @@ OLD_FORMS = {
 
 @pytest.mark.parametrize("more", OLD_FORMS.values(), ids=OLD_FORMS.keys())
 async def test_migrations_complete_an_existing_table_and_keep_its_data(postgres: Postgres, more: str) -> None:
-    with postgres.database(template="template0") as dsn:
-        postgres.run_file(dsn, SUPABASE_SQL)
+    with postgres.database(template=BARE) as dsn:
         db = await asyncpg.connect(dsn)
         await db.execute(
             "create table projects (id uuid primary key default gen_random_uuid(), script text, scenes jsonb, "
@@ -113,8 +126,7 @@ async def test_new_database_gets_a_table_that_its_owners_alone_read(db: asyncpg.
 
 
 async def test_database_without_migrations_is_told_what_it_lacks(postgres: Postgres) -> None:
-    with postgres.database(template="template0") as dsn:
-        postgres.run_file(dsn, SUPABASE_SQL)
+    with postgres.database(template=BARE) as dsn:
         async with serving_supabase(dsn) as supabase, open_store(supabase) as store:
             assert await store.missing_migrations() == [migration.name for migration in MIGRATIONS]
             with pytest.raises(StoreUnavailable, match="clips migrate --check"):
@@ -302,7 +314,7 @@ async def test_text_that_no_database_takes_is_refused_and_nothing_else(
 async def test_connection_that_was_closed_meanwhile_is_replaced_unnoticed(supabase: Supabase) -> None:
     async with open_store(supabase) as store:
         await store.missing_migrations()
-        store._http._transport._pool._connections[0]._connection._network_stream._stream.close()
+        store._http._transport = ClosedOnce(store._http._transport)
         assert await store.missing_migrations() == []
 
 
