@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _CREDENTIAL = "The service's token is taken from CLIPS_TOKEN, else SERVICE_TOKEN, in the environment."
 _EXIT_CODES = (
-    "The exit code is 0 if all clips are there; 1 if all have ended and some failed; 2 if the command was used "
-    "wrongly; 3 if the service refuses the call or can't be reached; 4 if clips are still on their way, or none "
-    f"was asked for yet; 130 after Ctrl-C. {_CREDENTIAL}"
+    "The exit code is 0 if all clips are there; 1 if all have ended and some failed; 2 if the command was "
+    "used wrongly; 3 if the service refuses the call or can't be reached; 4 if clips are still pending, or "
+    f"none was asked for yet; 130 after Ctrl-C. {_CREDENTIAL}"
 )
 _LIST_EXIT_CODES = (
     "The exit code is 0; 2 if the command was used wrongly; 3 if the service refuses the call or can't be "

@@ -13,7 +13,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from service.terminal.reports import (
-    Counts,
     ProjectsReport,
     Report,
     SceneReport,
@@ -31,8 +30,9 @@ _STYLES = {"succeeded": "green", "failed": "red", "missing": "red"}
 _BAR_WIDTH = 20
 # Narrower than this, the words need the place more than the bars do.
 _WIDTH_FOR_BARS = 60
-# Lines of the live view that are not scenes: summary, header, what is left out, what is wrong, the cursor's.
-_OTHER_LINES = 6
+# Lines of the live view that are not scenes: project, counts, header, what is left out, the lost connection
+# (two or three), the cursor's.
+_OTHER_LINES = 8
 _NOTHING_ASKED = "No clip has been asked for yet. Ask for them with: clips generate {project_id}"
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -79,8 +79,7 @@ def summary(report: Report) -> str:
     """Say in one line how the project stands."""
     if not report.scenes:
         return _NOTHING_ASKED.format(project_id=report.project_id)
-    cost = f", ${report.cost_usd:.2f}" if report.cost_usd else ""
-    return f"Project {report.project_id}: {_counted(report.counts)}{cost}"
+    return f"Project {report.project_id}: {_counted(report)}"
 
 
 def line(scene: SceneReport, now: datetime) -> str:
@@ -124,17 +123,26 @@ def scenes_table(report: Report, now: datetime, *, width: int, rows: int | None 
         table.add_row(*cells, took, Text(_detail(scene, now, report.usual_seconds)))
     left_out = len(report.scenes) - len(shown)
     more = [Text(f"and {left_out} more")] if left_out else []
-    return Group(Text(summary(report)), table, *more)
+    return Group(Text(f"Project {report.project_id}"), Text(_counted(report)), table, *more)
 
 
 def projects_table(report: ProjectsReport, now: datetime) -> RenderableType:
     """Draw the list of projects."""
     if not report.projects:
         return Text("There is no project yet.")
-    table = Table("Project", "Age", "Clips", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    numbers = (Column(name, justify="right", no_wrap=True) for name in ("Age", "Clips", "Pending", "Failed"))
+    table = Table(
+        Column("Project", overflow="fold"), *numbers, box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for project in report.projects:
-        passed = age((now - project.created_at).total_seconds())
-        table.add_row(Text(str(project.id), no_wrap=True), passed, _counted(project.counts))
+        counts = project.counts
+        table.add_row(
+            str(project.id),
+            age((now - project.created_at).total_seconds()),
+            f"{counts.completed} of {counts.total_clips}",
+            str(counts.pending),
+            str(counts.failed),
+        )
     return table
 
 
@@ -259,15 +267,15 @@ def _lost(reason: str) -> str:
     return f"Connection lost, trying again. {reason}"
 
 
-def _counted(counts: Counts) -> str:
-    if not counts.total_clips:
-        return "none asked for"
+def _counted(report: Report) -> str:
+    counts = report.counts
     rest = [
         f"{number} {word}"
-        for number, word in ((counts.pending, "on their way"), (counts.failed, "failed"))
+        for number, word in ((counts.pending, "pending"), (counts.failed, "failed"))
         if number
     ]
-    return ", ".join([f"{counts.completed} of {counts.total_clips} clips", *rest])
+    cost = [f"${report.cost_usd:.2f}"] if report.cost_usd else []
+    return ", ".join([f"{counts.completed} of {counts.total_clips} clips", *rest, *cost])
 
 
 def _standing(scene: SceneReport) -> tuple[str, str | None, str | None]:

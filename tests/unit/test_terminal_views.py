@@ -116,14 +116,14 @@ def test_scenes_are_in_order_of_their_numbers() -> None:
 def test_eighty_columns_hold_state_bar_time_and_reason() -> None:
     shown = report(job("1", "succeeded"), job("2"), job("3", "failed"), problems=(said("4", "no frames"),))
     lines = table(shown, 80)
-    assert lines[0] == f"Project {PROJECT_ID}: 1 of 4 clips, 1 on their way, 2 failed, $0.80"
-    assert lines[1].split() == ["Scene", "State", "Progress", "Time"]
-    assert lines[2].split() == ["1", "done", "━" * 20, "0:42", "$0.80,", "by", "webhook"]
-    assert lines[3].split()[:2] == ["2", "generating"]
-    assert 0 < lines[3].count("━") < 20
-    assert lines[3].endswith("0:42  usually 0:42")
-    assert lines[4].split() == ["3", "failed", "0:42", "The", "model", "failed."]
-    assert lines[5].split() == ["4", "no", "clip", "no", "frames"]
+    assert lines[:2] == [f"Project {PROJECT_ID}", "1 of 4 clips, 1 pending, 2 failed, $0.80"]
+    assert lines[2].split() == ["Scene", "State", "Progress", "Time"]
+    assert lines[3].split() == ["1", "done", "━" * 20, "0:42", "$0.80,", "by", "webhook"]
+    assert lines[4].split()[:2] == ["2", "generating"]
+    assert 0 < lines[4].count("━") < 20
+    assert lines[4].endswith("0:42  usually 0:42")
+    assert lines[5].split() == ["3", "failed", "0:42", "The", "model", "failed."]
+    assert lines[6].split() == ["4", "no", "clip", "no", "frames"]
 
 
 def test_narrow_terminal_gets_words_instead_of_bars() -> None:
@@ -134,15 +134,15 @@ def test_narrow_terminal_gets_words_instead_of_bars() -> None:
 
 
 def test_late_clip_is_said_to_be_late() -> None:
-    assert table(report(job("1")), 80, NOON + timedelta(seconds=121))[2].endswith("later than the usual 2:00")
+    assert table(report(job("1")), 80, NOON + timedelta(seconds=121))[3].endswith("later than the usual 2:00")
 
 
 def test_low_terminal_shows_what_is_under_way_and_counts_the_rest() -> None:
     shown = report(*(job(str(n), "succeeded") for n in range(1, 50)), job("50"))
     lines = table(shown, 80, rows=3)
-    assert lines[2].split()[:2] == ["50", "generating"]
+    assert lines[3].split()[:2] == ["50", "generating"]
     assert lines[-1] == "and 47 more"
-    assert len(lines) == 6
+    assert len(lines) == 7
 
 
 def test_only_changes_become_lines() -> None:
@@ -159,7 +159,7 @@ def test_nothing_from_an_answer_commands_the_terminal() -> None:
     evil = job("1", "failed", error={"message": "\x1b[2J[red]gone\x07"})
     (line,) = changed_lines(None, report(evil), LATER)
     assert line == "Scene 1: failed:  [2J[red]gone "
-    assert "[red]gone" in table(report(evil), 80)[2]
+    assert "[red]gone" in table(report(evil), 80)[3]
 
 
 def test_projects_are_listed_with_age_and_counts() -> None:
@@ -169,6 +169,7 @@ def test_projects_are_listed_with_age_and_counts() -> None:
     )
     listed = ProjectsReport(projects=[ListedProject.of(project) for project in answer.projects])
     lines = drawn(projects_table(listed, LATER), 80)
-    assert lines[1] == f"{PROJECT_ID}  42 s  1 of 3 clips, 1 on their way, 1 failed"
-    assert lines[2] == f"{PROJECT_ID}  42 s  none asked for"
+    assert lines[0].split() == ["Project", "Age", "Clips", "Pending", "Failed"]
+    assert lines[1].split() == [PROJECT_ID, "42", "s", "1", "of", "3", "1", "1"]
+    assert lines[2].split() == [PROJECT_ID, "42", "s", "0", "of", "0", "0", "0"]
     assert drawn(projects_table(ProjectsReport(projects=[]), NOON), 80) == ["There is no project yet."]
