@@ -16,6 +16,7 @@ from service.logs import configure_logs
 from service.options import with_options
 from service.sandbox.options import SandboxOptions
 from service.settings import Settings, SettingsRefused, load_settings
+from service.terminal.commands import terminal_commands
 
 # In-flight requests get this long after SIGTERM; a submission takes longer only while Runware is down, and
 # then goes on after the next start.
@@ -31,6 +32,7 @@ main = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+main.add_typer(terminal_commands)
 
 
 def _show_version(wanted: bool) -> None:
@@ -241,7 +243,7 @@ def _option_sentence(error: Any) -> str:
 
 
 def _require_demo_extra() -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("av", "PIL", "rich")):
+    if any(importlib.util.find_spec(name) is None for name in ("av", "PIL")):
         _refuse("This command needs more libraries. Install them with: pip install -e '.[demo]'")
 
 

@@ -6,17 +6,16 @@ import math
 import secrets
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import av
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from service.app import build_app
 from service.logs import configure_logs
@@ -24,15 +23,16 @@ from service.sandbox.options import SandboxOptions
 from service.sandbox.server import Sandbox
 from service.serving import listen, run_until_signal, serving
 from service.settings import IsolatedSettings
+from service.terminal.client import ServiceClient
+from service.terminal.reports import ExitCode, Report, SceneReport
+from service.terminal.running import watched
+from service.terminal.views import view_for
 
-_LOOK_INTERVAL_S = 0.25
 # Far beyond the sandbox's slowest job; whoever reaches it has found a fault.
 _GIVE_UP_AFTER_S = 120
-# The bar shows the time passed against the sandbox's usual time, and never reaches its end by itself.
+# The sandbox is quicker than Runware: its jobs take 3 to 8 seconds.
 _USUAL_SECONDS = 8
 _DURATION_TOLERANCE_S = 0.25
-# What a shell gives for a program that Ctrl-C ended.
-_EXIT_STOPPED = 130
 
 _SCENES: dict[str, dict[str, Any]] = {
     "1": {"scene_id": 1, "description": "The sun rises over a quiet bay.", "duration": 4},
@@ -66,7 +66,7 @@ def run_demo(*, once: bool) -> int:
     shutil.rmtree(scratch)
     if code is None:
         console.print("\nStopped before all clips had ended. The temporary files are removed.")
-        return _EXIT_STOPPED
+        return ExitCode.STOPPED
     if not once:
         console.print("\nStopped. The temporary files are removed.")
     return code
@@ -95,9 +95,10 @@ async def _demo(scratch: Path, console: Console, *, once: bool) -> int:
         console.print(f"Sandbox  {running.sandbox_url}/v1  (stands in for Runware's API)")
         project_id = await _store_project(session, running)
         console.print(f"Project  {project_id}  ({len(_SCENES)} scenes, 9:16)\n")
-        await _call(session, f"{running.service_url}/functions/v1/generate-clips", {"project_id": project_id})
-        jobs = await _watch(session, f"{running.service_url}/projects/{project_id}", console)
-        good = await _report(session, jobs, console)
+        async with ServiceClient.connecting(running.service_url, token=None) as client:
+            await client.generate(project_id)
+            report = await _watch(client, project_id, console)
+        good = await _report(session, report.scenes, console)
         code = 0 if good else 1
         if not once:
             _tell_where_to_look(running, project_id, console)
@@ -128,78 +129,48 @@ async def _running(scratch: Path) -> AsyncIterator[_Running]:
                 yield _Running(service_url, sandbox_url, log_file)
 
 
-async def _store_project(session: aiohttp.ClientSession, running: _Running) -> str:
+async def _store_project(session: aiohttp.ClientSession, running: _Running) -> UUID:
     frames = {
         scene: {
             f"{end}_frame": f"{running.sandbox_url}/frames/{scene}/{end}.png" for end in ("first", "last")
         }
         for scene in _SCENES
     }
-    stored = await _call(session, f"{running.service_url}/projects", {"frames": frames, "scenes": _SCENES})
-    return str(stored["id"])
+    body = {"frames": frames, "scenes": _SCENES}
+    async with session.post(f"{running.service_url}/projects", json=body, raise_for_status=True) as response:
+        return UUID((await response.json())["id"])
 
 
-async def _call(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> dict[str, Any]:
-    async with session.post(url, json=body) as response:
-        answer: dict[str, Any] = await response.json()
-        if not response.ok:
-            raise RuntimeError(f"{url} answered {response.status}: {answer.get('error')}")
-        return answer
+async def _watch(client: ServiceClient, project_id: UUID, console: Console) -> Report:
+    async def read() -> Report:
+        return Report.of(project_id, await client.jobs(project_id), usual_seconds=_USUAL_SECONDS)
+
+    with view_for(console, client.now) as view:
+        try:
+            async with asyncio.timeout(_GIVE_UP_AFTER_S):
+                return await watched(read, view)
+        except TimeoutError:
+            return await read()
 
 
-async def _watch(session: aiohttp.ClientSession, url: str, console: Console) -> Sequence[dict[str, Any]]:
-    started = time.monotonic()
-    columns = (
-        TextColumn("Scene {task.fields[scene]}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as bars:
-        bar_of: dict[str, TaskID] = {}
-        while True:
-            async with session.get(url) as response:
-                jobs: list[dict[str, Any]] = (await response.json())["jobs"]
-            for job in jobs:
-                scene = job["scene"]
-                if scene not in bar_of:
-                    bar_of[scene] = bars.add_task(scene, total=1, scene=scene, state="")
-                _show(bars, bar_of[scene], job, time.monotonic() - started)
-            settled = all(job["settled_at"] for job in jobs)
-            if settled or time.monotonic() - started > _GIVE_UP_AFTER_S:
-                return jobs
-            await asyncio.sleep(_LOOK_INTERVAL_S)
-
-
-def _show(bars: Progress, bar: TaskID, job: dict[str, Any], seconds: float) -> None:
-    if job["settled_at"] is None:
-        done = 1 - math.exp(-seconds / _USUAL_SECONDS)
-        bars.update(bar, completed=done, state="sent" if job["status"] == "submitting" else "generating")
-    elif not bars.tasks[bar].finished:
-        state = f"{job['status']}, by {job['settled_by']}"
-        bars.update(bar, completed=1, state=state)
-
-
-async def _report(session: aiohttp.ClientSession, jobs: Sequence[dict[str, Any]], console: Console) -> bool:
-    console.print()
+async def _report(session: aiohttp.ClientSession, scenes: Sequence[SceneReport], console: Console) -> bool:
     verdicts: list[bool] = []
-    for job in jobs:
-        if job["video_url"] is None:
-            reason = job["error"]["message"] if job["error"] else "no end in time"
-            console.print(f"Scene {job['scene']}: {job['status']}: {reason}")
+    for scene in scenes:
+        if scene.video_url is None or scene.duration_s is None:
+            console.print(f"Scene {scene.scene}: {scene.status}: {scene.error or 'no end in time'}")
             verdicts.append(False)
             continue
-        async with session.get(job["video_url"]) as response:
+        async with session.get(scene.video_url) as response:
             video = await response.read()
-        good = await asyncio.to_thread(playable, video, job["duration_s"])
-        verdict = f"a playable MP4 of {job['duration_s']} s" if good else "NOT a playable MP4"
-        console.print(f"Scene {job['scene']}: {verdict}, {len(video) // 1024} KiB, ${job['cost_usd']:.2f}")
-        console.print(f"  {job['video_url']}")
+        good = await asyncio.to_thread(playable, video, scene.duration_s)
+        verdict = f"a playable MP4 of {scene.duration_s} s" if good else "NOT a playable MP4"
+        console.print(f"Scene {scene.scene}: {verdict}, {len(video) // 1024} KiB, ${scene.cost_usd or 0:.2f}")
+        console.print(f"  {scene.video_url}")
         verdicts.append(good)
     return all(verdicts) and len(verdicts) == len(_SCENES)
 
 
-def _tell_where_to_look(running: _Running, project_id: str, console: Console) -> None:
+def _tell_where_to_look(running: _Running, project_id: UUID, console: Console) -> None:
     console.print("\nWhere to look:")
     for what, where in (
         ("the project, with its jobs", f"{running.service_url}/projects/{project_id}"),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from service.addresses import is_loopback
+from service.addresses import http_url, is_loopback
 from service.apikeys import KeyKind, claimed_kind
 from service.clips.models import GenerationSettings
 from service.errors import ServiceError
@@ -30,15 +30,6 @@ class SettingsRefused(ServiceError):
 def _split(value: object) -> object:
     """Read a comma-separated list."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write a whole http(s) URL, such as https://clips.example.com")
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("write the URL without a user, a query or a fragment")
-    return value.rstrip("/")
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
@@ -98,7 +89,7 @@ def _host_pattern(pattern: str) -> str:
     return pattern
 
 
-HttpURL = Annotated[str, AfterValidator(_http_url)]
+HttpURL = Annotated[str, AfterValidator(http_url)]
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 CommaSeparated = (NoDecode, BeforeValidator(_split))
 

@@ -1,0 +1,82 @@
+"""What the commands read of the service's answers.
+
+These are models of their own, not those of `service.web`: a client meets services older and newer than
+itself, so it reads what it shows and ignores the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
+
+
+def printable(text: object) -> object:
+    """Take out what a terminal would obey; anything but text is left to the model."""
+    return "".join(c if c.isprintable() else " " for c in text) if isinstance(text, str) else text
+
+
+Text = Annotated[str, BeforeValidator(printable)]
+
+
+class JobError(BaseModel):
+    """Why a clip failed."""
+
+    message: Text
+
+
+class Job(BaseModel):
+    """A scene's current clip."""
+
+    scene: Text
+    task_uuid: Text
+    status: Literal["submitting", "pending", "succeeded", "failed"]
+    video_url: Text | None
+    error: JobError | None
+    cost_usd: float | None
+    duration_s: int
+    attempt: int
+    submitted_at: datetime
+    settled_at: datetime | None
+    settled_by: Text | None
+
+
+class ProjectAnswer(BaseModel):
+    """A project's jobs, in scene order."""
+
+    jobs: Sequence[Job]
+
+
+class SceneAnswer(BaseModel):
+    """One scene in the answer of a function."""
+
+    scene: Text = Field(validation_alias="sceneKey")
+    task_uuid: Text | None = Field(validation_alias=AliasChoices("taskUUID", "jobId"))
+    error: Text | None = None
+
+
+class FunctionAnswer(BaseModel):
+    """What a function says of the scenes, under either of the names that it has for them."""
+
+    scenes: Sequence[SceneAnswer] = Field(validation_alias=AliasChoices("results", "details"))
+
+
+class ProjectSummary(BaseModel):
+    """A project in the list; `clips` by task UUID: "pending", "failed" or a URL."""
+
+    id: UUID
+    created_at: datetime
+    clips: Mapping[str, str]
+
+
+class ProjectList(BaseModel):
+    """The newest projects, newest first."""
+
+    projects: Sequence[ProjectSummary]
+
+
+class Refusal(BaseModel):
+    """Why the service did not do what was asked."""
+
+    error: Text

@@ -1,0 +1,92 @@
+"""The commands that call a running service: their options and help."""
+
+import os
+import re
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from service.addresses import http_url
+
+if TYPE_CHECKING:
+    from service.terminal.running import Terminal
+
+_CREDENTIAL = "The service's token is taken from CLIPS_TOKEN, else SERVICE_TOKEN, in the environment."
+_EXIT_CODES = (
+    "The exit code is 0 if all clips are there; 1 if all have ended and some failed; 2 if the command was "
+    "used wrongly; 3 if the service refuses the call or can't be reached; 4 if clips are still pending, or "
+    f"none was asked for yet; 130 after Ctrl-C. {_CREDENTIAL}"
+)
+_LIST_EXIT_CODES = (
+    "The exit code is 0; 2 if the command was used wrongly; 3 if the service refuses the call or can't be "
+    f"reached; 130 after Ctrl-C. {_CREDENTIAL}"
+)
+
+
+def _service_url(value: str) -> str:
+    try:
+        return http_url(value)
+    except ValueError as wrong:
+        raise typer.BadParameter(f"{value!r}: {wrong}.") from None
+
+
+_Project = Annotated[UUID, typer.Argument(metavar="PROJECT", help="The project's id.")]
+_URL = Annotated[
+    str, typer.Option(envvar="CLIPS_URL", callback=_service_url, help="Address of the running service.")
+]
+_JSON = Annotated[
+    bool, typer.Option("--json", help="Print JSON: one document, or with --watch one a line for each change.")
+]
+_Watch = Annotated[bool, typer.Option("--watch", help="Go on until every clip has ended.")]
+_LOCAL = "http://127.0.0.1:8000"
+
+terminal_commands = typer.Typer(rich_markup_mode=None)
+
+
+@terminal_commands.command(epilog=_EXIT_CODES)
+def generate(project: _Project, *, watch: _Watch = False, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
+    """Have a project's clips made: a job for each scene that has both frames and no clip yet."""
+    raise typer.Exit(_terminal(url, as_json=as_json).generate(project, watch=watch))
+
+
+@terminal_commands.command(epilog=_EXIT_CODES)
+def status(project: _Project, *, watch: _Watch = False, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
+    """Show how a project's clips stand, after Runware was asked for what is pending."""
+    raise typer.Exit(_terminal(url, as_json=as_json).status(project, watch=watch))
+
+
+@terminal_commands.command(epilog=_EXIT_CODES)
+def retry(
+    project: _Project,
+    *,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Retry this scene, if it failed; may be given several times.")
+    ] = None,
+    watch: _Watch = False,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """Have new attempts made at a project's failed clips."""
+    raise typer.Exit(_terminal(url, as_json=as_json).retry(project, scene or (), watch=watch))
+
+
+@terminal_commands.command(epilog=_LIST_EXIT_CODES)
+def projects(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")] = 20,
+    *,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """List the newest projects."""
+    raise typer.Exit(_terminal(url, as_json=as_json).projects(limit))
+
+
+def _terminal(url: str, *, as_json: bool) -> "Terminal":
+    from service.terminal.running import Terminal  # noqa: PLC0415 - imports that no other command needs
+
+    token = os.environ.get("CLIPS_TOKEN") or os.environ.get("SERVICE_TOKEN")
+    if token and not re.fullmatch(r"[!-~]+", token):
+        typer.echo("CLIPS_TOKEN or SERVICE_TOKEN is no token: it holds spaces or strange letters.", err=True)
+        raise typer.Exit(2)
+    return Terminal(url, token, as_json)

@@ -1,0 +1,191 @@
+"""How a project stands, as the commands show it: pure, from the service's answers and the time."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum
+from statistics import median
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from service.terminal.answers import Job, ProjectSummary, SceneAnswer
+
+# What Veo 3.1 usually takes; used until the project has a clip of its own to learn from.
+USUAL_SECONDS = 120.0
+_MOST_EXPECTED = 0.97
+
+
+class ExitCode(IntEnum):
+    """What a command's end means; 130 is what a shell gives for a program that Ctrl-C ended."""
+
+    ALL_DONE = 0
+    SOME_FAILED = 1
+    WRONG_USE = 2
+    REFUSED = 3
+    NOT_ENDED = 4
+    STOPPED = 130
+
+
+class SceneReport(BaseModel):
+    """One scene, with its current clip; `missing`: it has none, and `error` says why."""
+
+    scene: str
+    status: Literal["submitting", "pending", "succeeded", "failed", "missing"]
+    error: str | None = None
+    video_url: str | None = None
+    cost_usd: float | None = None
+    duration_s: int | None = None
+    attempt: int | None = None
+    task_uuid: str | None = None
+    submitted_at: datetime | None = None
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+
+    @classmethod
+    def of(cls, job: Job, problem: SceneAnswer | None) -> Self:
+        """Tell of a job; `problem` is why it could not be replaced by a new attempt, if it still stands."""
+        error = job.error.message if job.error else None
+        if problem is not None and job.status == "failed" and problem.task_uuid == job.task_uuid:
+            error = problem.error
+        return cls(**{**dict(job), "error": error})
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is expected."""
+        return self.status not in ("submitting", "pending")
+
+    def seconds(self, now: datetime) -> float:
+        """How long the clip took, or has taken by now, in seconds; 0 without a clip."""
+        if self.submitted_at is None:
+            return 0
+        return max(0, ((self.settled_at or now) - self.submitted_at).total_seconds())
+
+
+class Counts(BaseModel):
+    """How many clips there are, and how they stand: the three add up to the total."""
+
+    total_clips: int
+    completed: int
+    pending: int
+    failed: int
+
+    @classmethod
+    def of(cls, completed: int, pending: int, failed: int) -> Self:
+        """Add up."""
+        total = completed + pending + failed
+        return cls(total_clips=total, completed=completed, pending=pending, failed=failed)
+
+
+class Report(BaseModel):
+    """A project's scenes; none, if no clip was asked for yet.
+
+    `cost_usd` is what the clips shown have cost so far. `usual_seconds` is what a clip usually takes: the
+    median of those of the project that succeeded.
+    """
+
+    project_id: UUID
+    counts: Counts
+    cost_usd: float
+    usual_seconds: float
+    scenes: Sequence[SceneReport]
+
+    @classmethod
+    def of(
+        cls,
+        project_id: UUID,
+        jobs: Sequence[Job],
+        problems: Iterable[SceneAnswer] = (),
+        usual_seconds: float = USUAL_SECONDS,
+    ) -> Self:
+        """Put the jobs together with what a function said of scenes that it could not submit.
+
+        `usual_seconds` serves until one of the jobs has succeeded.
+        """
+        problem_of = {problem.scene: problem for problem in problems if problem.error}
+        with_clip = [SceneReport.of(job, problem_of.pop(job.scene, None)) for job in jobs]
+        without = [
+            SceneReport(scene=scene, status="missing", error=problem.error)
+            for scene, problem in problem_of.items()
+            if problem.task_uuid is None
+        ]
+        scenes = sorted([*with_clip, *without], key=_scene_order)
+        return cls(
+            project_id=project_id,
+            counts=_counts(scenes),
+            cost_usd=round(sum(scene.cost_usd or 0 for scene in scenes), 4),
+            usual_seconds=_usual_seconds(jobs) or usual_seconds,
+            scenes=scenes,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is expected."""
+        return all(scene.ended for scene in self.scenes)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the project's state means to a script. While a clip may still come, no failure is final."""
+        if not self.scenes or not self.ended:
+            return ExitCode.NOT_ENDED
+        done = all(scene.status == "succeeded" for scene in self.scenes)
+        return ExitCode.ALL_DONE if done else ExitCode.SOME_FAILED
+
+
+class ListedProject(BaseModel):
+    """A project in a list."""
+
+    id: UUID
+    created_at: datetime
+    counts: Counts
+
+    @classmethod
+    def of(cls, project: ProjectSummary) -> Self:
+        """Count its clips."""
+        values = list(project.clips.values())
+        pending, failed = values.count("pending"), values.count("failed")
+        return cls(
+            id=project.id,
+            created_at=project.created_at,
+            counts=Counts.of(len(values) - pending - failed, pending, failed),
+        )
+
+
+class ProjectsReport(BaseModel):
+    """The newest projects, newest first."""
+
+    projects: Sequence[ListedProject]
+
+
+def expected_share(seconds: float, usual_seconds: float) -> float:
+    """How much of a clip is presumably made after `seconds`: ever more, but never all of it."""
+    return min(_MOST_EXPECTED, 1 - math.exp(-max(0, seconds) / usual_seconds))
+
+
+def overlaid(scenes: Iterable[SceneAnswer], newer: Iterable[SceneAnswer]) -> Sequence[SceneAnswer]:
+    """Replace what was said of scenes by what was said of them in a later answer."""
+    by_scene: Mapping[str, SceneAnswer] = {answer.scene: answer for answer in (*scenes, *newer)}
+    return list(by_scene.values())
+
+
+def _counts(scenes: Sequence[SceneReport]) -> Counts:
+    # One without a clip counts as failed, as it does for the service.
+    completed = sum(scene.status == "succeeded" for scene in scenes)
+    pending = sum(not scene.ended for scene in scenes)
+    return Counts.of(completed, pending, len(scenes) - completed - pending)
+
+
+def _usual_seconds(jobs: Iterable[Job]) -> float | None:
+    took = [
+        (job.settled_at - job.submitted_at).total_seconds()
+        for job in jobs
+        if job.status == "succeeded" and job.settled_at
+    ]
+    return max(1.0, round(median(took), 1)) if took else None
+
+
+def _scene_order(scene: SceneReport) -> tuple[bool, int, str]:
+    # Numbers by value, as the service sorts them: 10 after 9.
+    number = scene.scene.isdecimal()
+    return not number, len(scene.scene.lstrip("0")) if number else 0, scene.scene.lstrip("0")

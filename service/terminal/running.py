@@ -1,0 +1,116 @@
+"""What each command does, from the call to the exit code."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+
+from service.errors import ServiceError
+from service.serving import run_until_signal
+from service.terminal.answers import SceneAnswer
+from service.terminal.client import ServiceAway, ServiceClient
+from service.terminal.reports import ExitCode, ListedProject, ProjectsReport, Report, overlaid
+from service.terminal.views import JSONView, LiveView, View, projects_table, view_for
+
+_LOOK_INTERVAL_S = 1.0
+_LONGEST_WAIT_S = 10.0
+
+_Ask = Callable[[ServiceClient], Awaitable[Sequence[SceneAnswer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where the service is, and how its answers are shown."""
+
+    url: str
+    token: str | None
+    as_json: bool
+
+    def generate(self, project_id: UUID, *, watch: bool) -> int:
+        """Submit what has no clip yet, and show how the project stands; gives the exit code."""
+        return _run(self._follow(project_id, lambda client: client.generate(project_id), watch=watch))
+
+    def status(self, project_id: UUID, *, watch: bool) -> int:
+        """Show how the project stands; gives the exit code."""
+        return _run(self._follow(project_id, lambda client: client.check(project_id), watch=watch))
+
+    def retry(self, project_id: UUID, scenes: Sequence[str], *, watch: bool) -> int:
+        """Submit new attempts for what failed, and show how the project stands; gives the exit code."""
+
+        async def ask(client: ServiceClient) -> Sequence[SceneAnswer]:
+            retried = await client.retry(project_id, scenes or None)
+            # The answer tells of the retried scenes only.
+            return overlaid(await client.check(project_id), retried)
+
+        return _run(self._follow(project_id, ask, watch=watch))
+
+    def projects(self, limit: int) -> int:
+        """List the newest projects; gives the exit code."""
+        return _run(self._list(limit))
+
+    async def _follow(self, project_id: UUID, ask: _Ask, *, watch: bool) -> int:
+        async with ServiceClient.connecting(self.url, self.token) as client:
+            answered = await ask(client)
+
+            async def read() -> Report:
+                return Report.of(project_id, await client.jobs(project_id), answered)
+
+            view = self._view(client)
+            if watch:
+                with view:
+                    report = await watched(read, view)
+            else:
+                report = await read()
+                if not isinstance(view, LiveView):
+                    view.show(report)
+            view.end(report)
+            return report.exit_code
+
+    async def _list(self, limit: int) -> int:
+        async with ServiceClient.connecting(self.url, self.token) as client:
+            listed = [ListedProject.of(project) for project in await client.projects(limit)]
+            report = ProjectsReport(projects=listed)
+            if self.as_json:
+                sys.stdout.write(f"{report.model_dump_json()}\n")
+            else:
+                Console(highlight=False).print(projects_table(report, client.now()))
+            return ExitCode.ALL_DONE
+
+    def _view(self, client: ServiceClient) -> View:
+        return JSONView(client.now) if self.as_json else view_for(Console(highlight=False), client.now)
+
+
+async def watched(read: Callable[[], Awaitable[Report]], view: View) -> Report:
+    """Show each state of a project until it has ended. The service may go away and come back meanwhile.
+
+    Raises CallRefused.
+    """
+    wait_s = _LOOK_INTERVAL_S
+    while True:
+        try:
+            report = await read()
+        except ServiceAway as away:
+            view.away(str(away))
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        else:
+            view.show(report)
+            if report.ended:
+                return report
+            wait_s = _LOOK_INTERVAL_S
+        await asyncio.sleep(wait_s)
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        code = run_until_signal(work)
+    except ServiceError as error:
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.REFUSED
+    if code is None:
+        sys.stderr.write("Stopped watching. Clips that were submitted are still being made.\n")
+        return ExitCode.STOPPED
+    return code

@@ -1,0 +1,306 @@
+"""The commands that call a running service, by their real command line."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from service.sandbox.server import Sandbox
+from service.serving import listen
+from tests.harness import World, running_world, sandbox_options
+from tests.process import COMMAND, ServiceProcess, environment, run_command
+
+TOKEN = "token-of-the-service"
+NOBODY = "0b0e7a52-6a53-4f0e-9d8c-000000000001"
+GOOD_AND_BAD = {"1": {"description": "Fine."}, "2": {"description": "[sandbox:fail]"}}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running_world(tmp_path) as running:
+        yield running
+
+
+async def clips(
+    world: World, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    return await run_command(*arguments, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})})
+
+
+async def started(folder: Path, *arguments: str, **variables: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, cwd=folder, env=environment(**variables), stdout=PIPE, stderr=PIPE
+    )
+
+
+async def read_until(stream: asyncio.StreamReader | None, text: str) -> str:
+    assert stream is not None
+    async with asyncio.timeout(30):
+        while text not in (line := (await stream.readline()).decode()):
+            assert line, f"{text!r} was never printed"
+        return line
+
+
+@asynccontextmanager
+async def answering(
+    respond: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Serve something that is not the clip service; gives its URL."""
+    listening, url = listen()
+    runner = web.ServerRunner(web.Server(respond))
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    try:
+        yield url
+    finally:
+        await runner.cleanup()
+
+
+async def test_generate_watched_to_the_end_tells_each_clip_once_and_exits_0(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await world.store(2)
+    code, output = await clips(world, tmp_path, "generate", project_id, "--watch")
+    assert code == 0, output
+    lines = output.splitlines()
+    assert lines[-1] == f"Project {project_id}: 2 of 2 clips, $1.60"
+    assert [sum(line.startswith(f"Scene {n}: done in 0:0") for line in lines) for n in (1, 2)] == [1, 1]
+    assert "\x1b" not in output
+
+
+async def test_generate_says_of_each_scene_why_it_was_not_submitted(world: World, tmp_path: Path) -> None:
+    pair = {"first_frame": f"{world.sandbox_url}/frames/1/first.png"}
+    whole = {**pair, "last_frame": f"{world.sandbox_url}/frames/1/last.png"}
+    project_id = await world.store({"1": {}, "2": {}}, {"1": whole, "2": pair})
+    code, output = await clips(world, tmp_path, "generate", project_id, "--watch")
+    assert code == 1
+    assert "Scene 2: no clip: last_frame missing" in output
+    assert output.endswith("1 of 2 clips, 1 failed, $0.80\n")
+
+
+async def test_failed_clip_exits_1_and_its_reason_is_shown(world: World, tmp_path: Path) -> None:
+    project_id = await world.store(GOOD_AND_BAD)
+    await world.generate(project_id)
+    await world.settled(project_id)
+    code, output = await clips(world, tmp_path, "status", project_id)
+    assert code == 1
+    assert "Scene 2: failed: The model's provider failed to make this clip" in output
+
+
+async def test_status_of_pending_clips_exits_4_and_so_does_nothing_asked(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await world.store({"1": {"description": "[sandbox:slow=60]"}})
+    code, output = await clips(world, tmp_path, "status", project_id)
+    assert (code, output.count("clips generate")) == (4, 1)
+    await world.generate(project_id)
+    code, output = await clips(world, tmp_path, "status", project_id)
+    assert code == 4
+    assert "Scene 1: generating for 0:0" in output
+
+
+async def test_retry_of_one_scene_leaves_the_other_failed_ones(world: World, tmp_path: Path) -> None:
+    project_id = await world.store({key: {"description": "[sandbox:fail]"} for key in ("1", "2")})
+    await world.generate(project_id)
+    await world.settled(project_id)
+    code, output = await clips(world, tmp_path, "retry", project_id, "--scene", "2", "--watch", "--json")
+    assert code == 1
+    last = json.loads(output.splitlines()[-1])
+    assert [scene["attempt"] for scene in last["scenes"]] == [1, 2]
+    code, output = await clips(world, tmp_path, "retry", project_id, "--scene", "9")
+    assert code == 3
+    assert "has no scene 9" in output
+
+
+async def test_json_is_one_document_with_counts_and_scenes(world: World, tmp_path: Path) -> None:
+    project_id = await world.store(GOOD_AND_BAD)
+    await world.generate(project_id)
+    jobs = await world.settled(project_id)
+    code, output = await clips(world, tmp_path, "status", project_id, "--json")
+    report = json.loads(output)
+    assert code == 1
+    assert report["project_id"] == project_id
+    assert report["counts"] == {"total_clips": 2, "completed": 1, "pending": 0, "failed": 1}
+    assert report["cost_usd"] == 0.8
+    assert [scene["status"] for scene in report["scenes"]] == ["succeeded", "failed"]
+    assert report["scenes"][0]["video_url"] == jobs[0]["video_url"]
+    assert report["scenes"][1]["error"].startswith("The model's provider failed")
+
+
+async def test_watched_json_is_a_document_a_line_and_nothing_else(world: World, tmp_path: Path) -> None:
+    project_id = await world.store({"1": {"description": "[sandbox:slow=1.5]"}})
+    code, output = await clips(world, tmp_path, "generate", project_id, "--json", "--watch")
+    reports = [json.loads(line) for line in output.splitlines()]
+    assert code == 0
+    assert [report["counts"]["completed"] for report in reports] == [0, 1]
+
+
+async def test_projects_are_listed_newest_first(world: World, tmp_path: Path) -> None:
+    stored = [await world.store(1) for _ in range(3)]
+    await world.generate(stored[2])
+    await world.settled(stored[2])
+    code, output = await clips(world, tmp_path, "projects", "--limit", "2")
+    assert code == 0
+    assert [line.split()[0] for line in output.splitlines()] == ["Project", stored[2], stored[1]]
+    code, output = await clips(world, tmp_path, "projects", "--json")
+    listed = json.loads(output)["projects"]
+    assert (code, [project["id"] for project in listed]) == (0, stored[::-1])
+    assert listed[0]["counts"] == {"total_clips": 1, "completed": 1, "pending": 0, "failed": 0}
+
+
+async def test_watch_outlives_a_service_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    async with (
+        Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url,
+        aiohttp.ClientSession() as session,
+        ServiceProcess(sandbox_url, tmp_path) as service,
+    ):
+        world = service.world(session)
+        project_id = await world.store({"1": {"description": "[sandbox:slow=4]"}})
+        watch = await started(tmp_path, "generate", project_id, "--watch", CLIPS_URL=service.url)
+        await read_until(watch.stdout, "Scene 1: generating")
+        await service.kill()
+        lost = await read_until(watch.stderr, "Connection lost, trying again.")
+        assert f"The service at {service.url} can't be reached" in lost
+        await service.start()
+        await read_until(watch.stderr, "Connected again.")
+        await read_until(watch.stdout, "Scene 1: done")
+        await watch.communicate()
+        assert watch.returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+async def test_interrupted_watch_exits_130_and_says_that_the_clips_go_on(
+    world: World, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    project_id = await world.store({"1": {"description": "[sandbox:slow=60]"}})
+    watch = await started(tmp_path, "generate", project_id, "--watch", *arguments, CLIPS_URL=world.url)
+    await read_until(watch.stdout, "generating" if not arguments else "pending")
+    watch.send_signal(signal.SIGINT)
+    _, said = await watch.communicate()
+    assert watch.returncode == 130
+    assert said.decode() == "Stopped watching. Clips that were submitted are still being made.\n"
+
+
+async def test_token_comes_from_the_environment_and_its_lack_is_told(tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with running_world(tmp_path, service_token=TOKEN, headers=headers) as world:
+        for variables in ({}, {"CLIPS_TOKEN": "wrong", "SERVICE_TOKEN": TOKEN}):
+            code, output = await clips(world, tmp_path, "projects", variables=variables)
+            assert code == 3
+            assert "set CLIPS_TOKEN" in output
+        for variables in ({"CLIPS_TOKEN": TOKEN}, {"CLIPS_TOKEN": "", "SERVICE_TOKEN": TOKEN}):
+            code, output = await clips(world, tmp_path, "projects", variables=variables)
+            assert (code, output) == (0, "There is no project yet.\n")
+
+
+@pytest.mark.parametrize("command", ["generate", "status", "retry"])
+async def test_unknown_project_exits_3_with_the_services_sentence(
+    world: World, tmp_path: Path, command: str
+) -> None:
+    code, output = await clips(world, tmp_path, command, NOBODY, "--watch")
+    assert (code, output.startswith(f"There is no project {NOBODY}.")) == (3, True)
+
+
+async def test_service_that_can_not_be_reached_exits_3_and_says_where_it_was_sought(tmp_path: Path) -> None:
+    listening, url = listen()
+    listening.close()
+    code, output = await run_command("status", NOBODY, "--watch", "--url", url, cwd=tmp_path)
+    assert code == 3
+    assert output.startswith(f"The service at {url} can't be reached: Connection refused.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "no-uuid"),
+        ("status", NOBODY, "--url", "ftp://clips.example"),
+        ("status", NOBODY, "--url", "http://user:secret@clips.example"),
+        ("projects", "--limit", "0"),
+    ],
+)
+async def test_wrong_use_exits_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, output = await run_command(*arguments, cwd=tmp_path)
+    assert code == 2
+    assert "Error: Invalid value" in output
+
+
+async def test_token_that_no_header_can_hold_exits_2_and_is_not_shown(tmp_path: Path) -> None:
+    code, output = await run_command("projects", cwd=tmp_path, variables={"CLIPS_TOKEN": "two words"})
+    assert code == 2
+    assert "CLIPS_TOKEN" in output
+    assert "two words" not in output
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (200, "<h1>Welcome</h1>", "answered with something else than the clip service does"),
+        (200, "{}", "answered with something else than the clip service does"),
+        (301, "", "answered 301 Moved Permanently, and not in the words of the clip service"),
+        (502, "<h1>Bad gateway</h1>", "answered 502 Bad Gateway, and not in the words of the clip service"),
+    ],
+)
+async def test_answer_of_another_server_is_told_without_its_page(
+    tmp_path: Path, status: int, body: str, sentence: str
+) -> None:
+    async def respond(_request: web.BaseRequest) -> web.Response:
+        return web.Response(status=status, text=body, headers={"Location": "https://elsewhere.example"})
+
+    async with answering(respond) as url:
+        code, output = await run_command("status", NOBODY, "--json", "--url", url, cwd=tmp_path)
+    assert code == 3
+    assert sentence in output
+    assert "<h1>" not in output
+
+
+async def test_error_page_of_a_proxy_does_not_end_a_watch(tmp_path: Path) -> None:
+    jobs: dict[str, Any] = {"jobs": []}
+    answers = iter([web.Response(status=502, text="<h1>Bad gateway</h1>"), web.json_response(jobs)])
+
+    async def respond(request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"details": []}) if request.method == "POST" else next(answers)
+
+    async with answering(respond) as url:
+        code, output = await run_command("status", NOBODY, "--watch", "--url", url, cwd=tmp_path)
+    assert code == 4
+    assert "Connection lost, trying again." in output
+    assert "Connected again." in output
+
+
+async def test_terminal_gets_a_table_whose_cursor_comes_back(world: World, tmp_path: Path) -> None:
+    project_id = await world.store({"1": {"description": "[sandbox:slow=1]"}})
+    ours, theirs = pty.openpty()
+    variables = {"CLIPS_URL": world.url, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "generate", project_id, "--watch", cwd=tmp_path, env=environment(**variables), stdout=theirs
+    )
+    os.close(theirs)
+    shown = await asyncio.to_thread(_read_terminal, ours)
+    assert await process.wait() == 0
+    assert "Progress" in shown
+    assert "generating" in shown
+    assert "1 of 1 clips, $0.80" in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert "\x1b[3" not in shown, "NO_COLOR is set"
+
+
+def _read_terminal(descriptor: int) -> str:
+    with os.fdopen(descriptor, "rb", buffering=0) as terminal:
+        chunks: list[bytes] = []
+        # Linux ends a terminal that nobody writes to any more with an error.
+        try:
+            while chunk := terminal.read(4096):
+                chunks.append(chunk)
+        except OSError:
+            pass
+    return b"".join(chunks).decode()
