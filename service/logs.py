@@ -92,6 +92,6 @@ def configure_logs(
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    # Neither a line for each tick nor uvicorn's greetings say more than the service's own lines.
-    for library in ("apscheduler", "uvicorn.error"):
+    # Neither a line for each tick or query nor uvicorn's greetings say more than the service's own lines.
+    for library in ("apscheduler", "httpx", "uvicorn.error"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -13,6 +13,7 @@ import aiohttp
 
 from service.serving import listen
 from tests.harness import PATIENCE_S, SANDBOX_KEY, WEBHOOK_SECRET, World
+from tests.postgrest import Supabase
 
 COMMAND = [sys.executable, "-m", "service.cli"]
 
@@ -41,6 +42,15 @@ async def run_command(
     return process.returncode or 0, output.decode()
 
 
+def supabase_variables(supabase: Supabase) -> dict[str, str]:
+    """Variables that keep the state in a Supabase project."""
+    return {
+        "SUPABASE_URL": supabase.url,
+        "SUPABASE_SERVICE_ROLE_KEY": supabase.service_role_key,
+        "SUPABASE_JWT_SECRET": supabase.jwt_secret,
+    }
+
+
 class ServiceProcess:
     """`clips serve`, which can be killed and started again on the same port and database."""
 
@@ -49,7 +59,7 @@ class ServiceProcess:
         self._folder = folder
         listening, self.url = listen()
         listening.close()
-        self._variables: Mapping[str, str] = {
+        self.variables: Mapping[str, str] = {
             "RUNWARE_API_KEY": SANDBOX_KEY,
             "RUNWARE_API_URL": f"{sandbox_url}/v1",
             "PUBLIC_URL": self.url,
@@ -77,7 +87,7 @@ class ServiceProcess:
                 *COMMAND,
                 "serve",
                 cwd=self._folder,
-                env=environment(**self._variables),
+                env=environment(**self.variables),
                 stdout=log,
                 stderr=log,
             )

@@ -1,0 +1,123 @@
+"""`clips doctor` and `clips migrate` as an operator runs them, on good and on broken configurations."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from service.sandbox.server import Sandbox
+from service.stores.supabase_schema import MIGRATIONS
+from tests.harness import SANDBOX_KEY, WEBHOOK_SECRET, sandbox_options
+from tests.postgres import BARE, Postgres
+from tests.postgrest import Supabase, serving_supabase
+from tests.process import ServiceProcess, run_command, supabase_variables
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A running service, and the variables that it runs with."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    async def doctor(self, **changes: str) -> tuple[int, str]:
+        variables = {name: value for name, value in (self.variables | changes).items() if value}
+        code, said = await run_command("doctor", cwd=self.folder, variables=variables)
+        print(f"$ clips doctor  # exit {code}\n{said}")  # noqa: T201 - what it says, for who reads it with -rP
+        for secret in (SANDBOX_KEY, WEBHOOK_SECRET, self.variables["SUPABASE_SERVICE_ROLE_KEY"]):
+            assert secret not in said
+        return code, said
+
+
+@pytest.fixture
+async def installation(tmp_path: Path, supabase: Supabase) -> AsyncIterator[Installation]:
+    async with Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url:
+        service = ServiceProcess(sandbox_url, tmp_path, **supabase_variables(supabase))
+        async with service:
+            yield Installation(tmp_path, dict(service.variables))
+
+
+async def test_good_configuration_is_found_well(installation: Installation) -> None:
+    code, said = await installation.doctor()
+    assert code == 0
+    assert [line.split()[0] for line in said.splitlines()] == ["ok"] * 4
+
+
+async def test_wrong_runware_key_is_found(installation: Installation) -> None:
+    code, said = await installation.doctor(RUNWARE_API_KEY="not-the-key-of-the-account")
+    assert code == 1
+    assert "failed   Runware" in said
+    assert "Check RUNWARE_API_KEY" in said
+    assert "not-the-key" not in said
+
+
+async def test_public_url_that_leads_elsewhere_is_found(installation: Installation) -> None:
+    code, said = await installation.doctor(PUBLIC_URL=installation.variables["SUPABASE_URL"])
+    assert code == 1
+    assert "failed   PUBLIC_URL" in said
+    assert "not as the clip service does" in said
+
+
+async def test_other_webhook_secret_is_found(installation: Installation) -> None:
+    code, said = await installation.doctor(WEBHOOK_SECRET="another-secret-than-the-service-has")
+    assert code == 1
+    assert "another WEBHOOK_SECRET" in said
+
+
+async def test_service_that_does_not_run_is_found(installation: Installation) -> None:
+    code, said = await installation.doctor(PUBLIC_URL="http://127.0.0.1:9")
+    assert code == 1
+    assert "Start the service" in said
+
+
+async def test_missing_public_url_is_a_warning_only(installation: Installation) -> None:
+    code, said = await installation.doctor(PUBLIC_URL="")
+    assert code == 0
+    assert "warning  PUBLIC_URL" in said
+
+
+async def test_wrong_settings_are_each_named(installation: Installation) -> None:
+    code, said = await installation.doctor(WEBHOOK_SECRET="short", RUNWARE_CONCURRENCY="none")
+    assert code == 1
+    assert "WEBHOOK_SECRET is wrong" in said
+    assert "RUNWARE_CONCURRENCY is wrong" in said
+
+
+async def test_database_without_migrations_is_found_and_they_are_named(
+    installation: Installation, postgres: Postgres, tmp_path: Path
+) -> None:
+    with postgres.database(template=BARE) as dsn:
+        async with serving_supabase(dsn) as bare:
+            variables = supabase_variables(bare)
+            code, said = await installation.doctor(**variables)
+            assert code == 1
+            assert MIGRATIONS[0].name in said
+            check = await run_command(
+                "migrate", "--check", cwd=tmp_path, variables=installation.variables | variables
+            )
+            missing = "".join(f"missing: {migration.name}\n" for migration in MIGRATIONS)
+            assert check[0] == 1
+            assert check[1].startswith(missing)
+
+            code, sql = await run_command("migrate", "--print", cwd=tmp_path)
+            assert code == 0
+            postgres.run(dsn, sql)
+            code, said = await run_command(
+                "migrate", "--check", cwd=tmp_path, variables=installation.variables | variables
+            )
+            assert (code, said) == (0, "The database has all that this release needs.\n")
+
+
+async def test_database_that_can_not_be_reached_is_found(installation: Installation) -> None:
+    away = {"SUPABASE_URL": "http://127.0.0.1:9"}
+    code, said = await installation.doctor(**away)
+    assert code == 1
+    assert "failed   Database" in said
+    variables = installation.variables | away
+    assert (await run_command("migrate", "--check", cwd=installation.folder, variables=variables))[0] == 2
+
+
+async def test_migrate_wants_to_know_what_to_do(tmp_path: Path) -> None:
+    code, said = await run_command("migrate", cwd=tmp_path)
+    assert (code, said) == (2, "Say one of --check and --print.\n")
