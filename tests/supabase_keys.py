@@ -59,12 +59,18 @@ class SupabaseKeys:
             ]
         }
 
-    def verification_key(self, header: dict[str, Any]) -> str | ec.EllipticCurvePublicKey | None:
-        """Find the key that a token with this header must be signed by, if it is one of the project's."""
-        if header.get("alg") == "HS256":
+    def verification_key(self, header: dict[str, Any]) -> str | ec.EllipticCurvePublicKey:
+        """Find the key that a token with this header must be signed by.
+
+        Raises InvalidAlgorithmError for an unsigned token, InvalidKeyError if the project has no such key.
+        """
+        if header["alg"] == "none":
+            raise jwt.InvalidAlgorithmError
+        if header["alg"] == "HS256":
             return self.jwt_secret
-        key = self._signing_keys.get(str(header.get("kid"))) if header.get("alg") == "ES256" else None
-        return None if key is None else key.public_key()
+        if header["alg"] == "ES256" and header.get("kid") in self._signing_keys:
+            return self._signing_keys[header["kid"]].public_key()
+        raise jwt.InvalidKeyError
 
     def _api_key(self, role: str) -> str:
         now = int(time.time())

@@ -24,12 +24,15 @@ create function many(payload jsonb) returns jsonb language sql
     return (select jsonb_agg(n) from generate_series(1, (payload ->> 'count')::int) as n);
 create function nothing(payload jsonb) returns jsonb language sql return null::jsonb;
 create function claims(payload jsonb) returns jsonb language sql
-    return jsonb_build_object('role', auth.role(), 'sub', auth.uid(), 'current', current_user, 'jwt', auth.jwt(),
-        'timeout', current_setting('statement_timeout'), 'method', current_setting('request.method'));
+    return jsonb_build_object('role', auth.role(), 'sub', auth.uid(), 'jwt', auth.jwt(),
+        'current', current_user, 'timeout', current_setting('statement_timeout'),
+        'method', current_setting('request.method'));
 create function run(payload jsonb) returns jsonb language plpgsql as
     $$ begin execute payload ->> 'sql'; return 'true'; end $$;
 create function fail(payload jsonb) returns jsonb language plpgsql as
-    $$ begin raise exception using message = 'no', errcode = payload ->> 'code', detail = 'd', hint = 'h'; end $$;
+    $$ begin
+        raise exception using message = 'no', errcode = payload ->> 'code', detail = 'd', hint = 'h';
+    end $$;
 create function rows() returns setof int language sql begin atomic select 1; end;
 create function secret(payload jsonb) returns jsonb language sql return payload;
 revoke execute on function secret from public, anon, authenticated;
@@ -52,7 +55,8 @@ def functions(postgres: Postgres, database: str) -> None:
 
 
 @pytest.fixture
-async def client(supabase: Supabase, functions: None) -> AsyncIterator[AsyncClient]:
+async def client(supabase: Supabase, postgres: Postgres, database: str) -> AsyncIterator[AsyncClient]:
+    postgres.run(database, FUNCTIONS)
     async with client_of(supabase, supabase.service_role_key) as client:
         yield client
 
@@ -78,7 +82,7 @@ async def post(
             headers={
                 "apikey": supabase.anon_key,
                 "content-type": "application/json",
-                "authorization": f"Bearer {supabase.service_role_key if token is None else token}",
+                "authorization": f"Bearer {supabase.service_role_key if token is None else token}".strip(),
                 **headers,
             },
         )
@@ -187,12 +191,12 @@ async def test_gateway_wants_a_key_of_the_project(supabase: Supabase) -> None:
     assert (answer.status_code, answer.json()["message"]) == (401, "Invalid API key")
 
 
-def forged(supabase: Supabase) -> str:
+def forged(_: Supabase) -> str:
     return jwt.encode({"role": "service_role"}, "another secret of at least 32 characters")
 
 
-def unsigned(supabase: Supabase) -> str:
-    return jwt.encode({"role": "service_role"}, None, "none")
+def unsigned(_: Supabase) -> str:
+    return jwt.encode({"role": "service_role"}, "", "none")
 
 
 def of_a_revoked_key(supabase: Supabase) -> str:
@@ -241,7 +245,8 @@ async def test_token_within_the_clock_skew_is_accepted(supabase: Supabase) -> No
     assert (await post(supabase, "echo", '{"payload": 1}', token)).status_code == 200
 
 
-async def test_role_that_does_not_exist_is_401(client: AsyncClient, supabase: Supabase) -> None:
+@pytest.mark.usefixtures("functions")
+async def test_role_that_does_not_exist_is_401(supabase: Supabase) -> None:
     answer = await post(supabase, "echo", '{"payload": 1}', supabase.user_token(str(uuid4()), role="king"))
     assert (answer.status_code, answer.json()["code"]) == (401, "22023")
 
@@ -306,7 +311,7 @@ async def test_open_transaction_is_not_seen_by_another(
     asleep = (
         "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
     )
-    while postgres.run(database, asleep) == "0":
+    while postgres.run(database, asleep) == "0":  # noqa: ASYNC110 - another process's state
         await asyncio.sleep(0.01)
     seen = "do $$ begin assert (select count(*) = {} from kept); end $$"
     assert await call(client, "run", {"sql": seen.format(0)}) is True
