@@ -1,0 +1,113 @@
+"""A Supabase project's sign-in, for tests: its keys, the tokens they sign, and where the public ones lie."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from service.clips.models import UserId
+from service.web.signing_keys import JWKS_PATH
+
+SHARED_SECRET = "shared-secret-of-the-test-project-0001"
+SERVICE_ROLE_KEY = "sb_secret_of-the-test-project"
+ANON_KEY = "sb_publishable_of-the-test-project"
+ALICE = UserId("5e2f8f1c-6f0a-4a52-9c7e-0d8b1a3c4e5f")
+BOB = UserId("0c4d5a9e-1b7f-4f1e-8a53-7be2f6a1d002")
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key that signs tokens; `kid` None for the shared secret."""
+
+    algorithm: str
+    key: Any
+    kid: str | None = None
+
+    def token(self, issuer: str, headers: dict[str, Any] | None = None, **claims: Any) -> str:
+        """Sign Alice's token, good for an hour; `claims` change what it says, None takes one out."""
+        said = {
+            "iss": issuer,
+            "sub": ALICE,
+            "aud": "authenticated",
+            "role": "authenticated",
+            "exp": int(time.time()) + 3600,
+            "is_anonymous": False,
+            **claims,
+        }
+        kept = {name: value for name, value in said.items() if value is not None}
+        named = {} if self.kid is None else {"kid": self.kid}
+        return jwt.encode(kept, self.key, self.algorithm, headers={**named, **(headers or {})})
+
+    @property
+    def jwk(self) -> dict[str, Any]:
+        """The public half, as Supabase publishes it."""
+        written = (ECAlgorithm if self.algorithm == "ES256" else RSAAlgorithm).to_jwk(
+            self.key.public_key(), as_dict=True
+        )
+        return {**written, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
+
+
+SHARED = Signer("HS256", SHARED_SECRET)
+
+
+def elliptic(kid: str) -> Signer:
+    return Signer("ES256", ec.generate_private_key(ec.SECP256R1()), kid)
+
+
+def rsa_signer(kid: str) -> Signer:
+    return Signer("RS256", rsa.generate_private_key(65_537, 2048), kid)
+
+
+@dataclass(slots=True)
+class Project:
+    """The project's address, and what it answers when it is asked for its public keys."""
+
+    signer: Signer
+    url: str = ""
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 200
+    body: bytes | None = None
+    redirect: str | None = None
+    delay_s: float = 0
+    fetches: int = 0
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.url}/auth/v1"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the service is told of it."""
+        return {"supabase_url": self.url, "supabase_service_role_key": SERVICE_ROLE_KEY}
+
+    def token(self, **claims: Any) -> str:
+        return self.signer.token(self.issuer, **claims)
+
+    async def answer(self, _request: web.Request) -> web.Response:
+        self.fetches += 1
+        await asyncio.sleep(self.delay_s)
+        if self.redirect is not None:
+            raise web.HTTPFound(self.redirect)
+        if self.body is not None:
+            return web.Response(body=self.body, status=self.status)
+        return web.json_response({"keys": self.keys}, status=self.status)
+
+
+@asynccontextmanager
+async def running_project(signer: Signer | None = None) -> AsyncIterator[Project]:
+    """Serve the public keys of a project that signs with `signer`."""
+    signer = signer or elliptic("key-1")
+    project = Project(signer, keys=[signer.jwk])
+    app = web.Application()
+    app.router.add_get(JWKS_PATH, project.answer)
+    async with TestServer(app) as server:
+        project.url = str(server.make_url("")).rstrip("/")
+        yield project
