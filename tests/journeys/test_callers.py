@@ -45,7 +45,7 @@ class Place:
 
     async def store(self, headers: Headers) -> str:
         pair = dict.fromkeys(("first_frame", "last_frame"), f"{self.world.sandbox_url}/frames/1/first.png")
-        body = {"frames": {"1": pair}, "scenes": {"1": {"description": "x", "duration": 4}}}
+        body = {"frames": {"1": pair}, "scenes": {"1": {"description": "A quiet bay.", "duration": 4}}}
         status, answer = await self.call("POST", "/projects", headers, body)
         assert status == 201, answer
         return str(answer["id"])

@@ -125,9 +125,7 @@ def test_with_supabase_no_token_is_needed_beyond_loopback(monkeypatch: pytest.Mo
     assert settings.allow_anon is False
 
 
-def test_tokens_are_issued_by_the_project_unless_another_issuer_is_set(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_tokens_are_issued_by_the_project_unless_another_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SUPABASE.items():
         monkeypatch.setenv(name, value)
     assert load_settings({}).token_issuer == "https://abc.supabase.co/auth/v1"
