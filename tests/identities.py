@@ -1,10 +1,11 @@
-"""A Supabase project's sign-in, for tests: its keys, the tokens they sign, and where the public ones lie."""
+"""A Supabase project's sign-in, and the service with its users: keys, tokens, calls in somebody's name."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,12 +16,16 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from service.clips.models import UserId
 from service.web.signing_keys import JWKS_PATH
+from tests.harness import World, running_world
 
 SHARED_SECRET = "shared-secret-of-the-test-project-0001"
 SERVICE_ROLE_KEY = "sb_secret_of-the-test-project"
 ANON_KEY = "sb_publishable_of-the-test-project"
+SERVICE_TOKEN = "token-of-the-service"
 ALICE = UserId("5e2f8f1c-6f0a-4a52-9c7e-0d8b1a3c4e5f")
 BOB = UserId("0c4d5a9e-1b7f-4f1e-8a53-7be2f6a1d002")
+
+Headers = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def rsa_signer(kid: str) -> Signer:
 
 
 @dataclass(slots=True)
-class Project:
+class SupabaseProject:
     """The project's address, and what it answers when it is asked for its public keys."""
 
     signer: Signer
@@ -102,12 +107,58 @@ class Project:
 
 
 @asynccontextmanager
-async def running_project(signer: Signer | None = None) -> AsyncIterator[Project]:
+async def running_project(signer: Signer | None = None) -> AsyncIterator[SupabaseProject]:
     """Serve the public keys of a project that signs with `signer`."""
     signer = signer or elliptic("key-1")
-    project = Project(signer, keys=[signer.jwk])
+    project = SupabaseProject(signer, keys=[signer.jwk])
     app = web.Application()
     app.router.add_get(JWKS_PATH, project.answer)
     async with TestServer(app) as server:
         project.url = str(server.make_url("")).rstrip("/")
         yield project
+
+
+def bearer(credential: str) -> Headers:
+    return {"Authorization": f"Bearer {credential}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The service, called with the credentials that a test says, and the project whose users it knows."""
+
+    world: World
+    project: SupabaseProject
+
+    def signed_in(self, user_id: str, **claims: Any) -> Headers:
+        return bearer(self.project.token(sub=user_id, **claims))
+
+    async def call(
+        self, method: str, path: str, headers: Headers, body: object = None
+    ) -> tuple[int, dict[str, Any]]:
+        async with self.world.session.request(
+            method, self.world.url + path, headers=headers, json=body
+        ) as response:
+            return response.status, await response.json()
+
+    async def store(self, headers: Headers) -> str:
+        pair = dict.fromkeys(("first_frame", "last_frame"), f"{self.world.sandbox_url}/frames/1/first.png")
+        body = {"frames": {"1": pair}, "scenes": {"1": {"description": "A quiet bay.", "duration": 4}}}
+        status, answer = await self.call("POST", "/projects", headers, body)
+        assert status == 201, answer
+        return str(answer["id"])
+
+    async def listed(self, headers: Headers) -> set[str]:
+        status, answer = await self.call("GET", "/projects", headers)
+        assert status == 200, answer
+        return {one["id"] for one in answer["projects"]}
+
+
+@asynccontextmanager
+async def running_place(tmp_path: Path, **settings: Any) -> AsyncIterator[Place]:
+    """Run the service with a sandbox and a Supabase project; `settings` are changes to the service's."""
+    own = {"supabase_anon_key": ANON_KEY, "service_token": SERVICE_TOKEN}
+    async with (
+        running_project() as project,
+        running_world(tmp_path, **{**project.settings, **own, **settings}) as world,
+    ):
+        yield Place(world, project)

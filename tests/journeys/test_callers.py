@@ -2,67 +2,27 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from tests.harness import World, running_world
-from tests.identities import ALICE, ANON_KEY, BOB, SERVICE_ROLE_KEY, Project, running_project
+from tests.identities import (
+    ALICE,
+    ANON_KEY,
+    BOB,
+    SERVICE_ROLE_KEY,
+    SERVICE_TOKEN,
+    Headers,
+    Place,
+    bearer,
+    running_place,
+)
 
-TOKEN = "token-of-the-service"
 FUNCTIONS = ("generate-clips", "check-clips-status", "retry-clips")
 NOBODYS_PROJECT = str(uuid.UUID(int=0, version=4))
-
-Headers = dict[str, str]
-
-
-def bearer(credential: str) -> Headers:
-    return {"Authorization": f"Bearer {credential}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The service, called with the credentials that a test says, and the project whose users it knows."""
-
-    world: World
-    project: Project
-
-    def signed_in(self, user_id: str, **claims: Any) -> Headers:
-        return bearer(self.project.token(sub=user_id, **claims))
-
-    async def call(
-        self, method: str, path: str, headers: Headers, body: object = None
-    ) -> tuple[int, dict[str, Any]]:
-        async with self.world.session.request(
-            method, self.world.url + path, headers=headers, json=body
-        ) as response:
-            return response.status, await response.json()
-
-    async def store(self, headers: Headers) -> str:
-        pair = dict.fromkeys(("first_frame", "last_frame"), f"{self.world.sandbox_url}/frames/1/first.png")
-        body = {"frames": {"1": pair}, "scenes": {"1": {"description": "A quiet bay.", "duration": 4}}}
-        status, answer = await self.call("POST", "/projects", headers, body)
-        assert status == 201, answer
-        return str(answer["id"])
-
-    async def listed(self, headers: Headers) -> set[str]:
-        status, answer = await self.call("GET", "/projects", headers)
-        assert status == 200, answer
-        return {one["id"] for one in answer["projects"]}
-
-
-@asynccontextmanager
-async def running_place(tmp_path: Path, **settings: Any) -> AsyncIterator[Place]:
-    async with AsyncExitStack() as stack:
-        project = await stack.enter_async_context(running_project())
-        options = {**project.settings, "supabase_anon_key": ANON_KEY, "service_token": TOKEN, **settings}
-        world = await stack.enter_async_context(running_world(tmp_path, **options))
-        yield Place(world, project)
 
 
 @pytest.fixture
@@ -99,7 +59,9 @@ async def test_someone_elses_project_is_answered_as_one_that_is_not_there(place:
     assert (await place.world.ledger())["accepted"] == 0
 
 
-@pytest.mark.parametrize("credential", [TOKEN, SERVICE_ROLE_KEY, None], ids=["token", "service key", "owner"])
+@pytest.mark.parametrize(
+    "credential", [SERVICE_TOKEN, SERVICE_ROLE_KEY, None], ids=["token", "service key", "owner"]
+)
 async def test_project_answers_to_its_owner_and_to_operators(place: Place, credential: str | None) -> None:
     owner = place.signed_in(ALICE)
     project_id = await place.store(owner)
@@ -111,7 +73,7 @@ async def test_project_answers_to_its_owner_and_to_operators(place: Place, crede
 
 
 async def test_project_without_an_owner_answers_to_every_signed_in_user(place: Place) -> None:
-    project_id = await place.store(bearer(TOKEN))
+    project_id = await place.store(bearer(SERVICE_TOKEN))
     for user_id in (ALICE, BOB):
         for method, path, body in calls(project_id):
             status, answer = await place.call(method, path, place.signed_in(user_id), body)
@@ -125,7 +87,7 @@ async def test_list_has_a_users_own_projects_only_and_all_for_operators(place: P
     nobodys = await place.store(bearer(SERVICE_ROLE_KEY))
     assert await place.listed(place.signed_in(ALICE)) == {alices}
     assert await place.listed(place.signed_in(BOB)) == {bobs}
-    assert await place.listed(bearer(TOKEN)) == {alices, bobs, nobodys}
+    assert await place.listed(bearer(SERVICE_TOKEN)) == {alices, bobs, nobodys}
 
 
 async def test_owner_can_not_be_chosen_in_the_body(place: Place) -> None:
@@ -152,17 +114,17 @@ async def test_webhook_reaches_a_clip_whoever_owns_its_project(tmp_path: Path) -
         ({"Authorization": "Bearer "}, "signed-in user"),
         ({"Authorization": "Basic x", "apikey": SERVICE_ROLE_KEY}, "signed-in user"),
         (bearer("x.y.z"), "Sign in again"),
-        (bearer(TOKEN[:-1]), "Sign in again"),
+        (bearer(SERVICE_TOKEN[:-1]), "Sign in again"),
         (bearer(ANON_KEY), "ALLOW_ANON"),
         ({**bearer(ANON_KEY), "apikey": SERVICE_ROLE_KEY}, "ALLOW_ANON"),
         ({"apikey": ANON_KEY}, "ALLOW_ANON"),
-        ({"apikey": TOKEN}, "Sign in again"),
+        ({"apikey": SERVICE_TOKEN}, "Sign in again"),
     ],
 )
 async def test_whoever_is_not_known_may_do_nothing_and_is_told_what_to_do(
     place: Place, headers: Headers, remedy: str
 ) -> None:
-    project_id = await place.store(bearer(TOKEN))
+    project_id = await place.store(bearer(SERVICE_TOKEN))
     listed: list[tuple[str, str, object]] = [
         ("GET", "/projects", None),
         ("POST", "/projects", {"frames": {}}),
@@ -188,7 +150,7 @@ async def test_user_is_asked_to_come_again_while_the_signing_keys_are_out_of_rea
     place.project.status = 500
     status, answer = await place.call("GET", "/projects", place.signed_in(ALICE))
     assert (status, answer["code"]) == (503, "keys_unavailable")
-    assert await place.listed(bearer(TOKEN)) == set()
+    assert await place.listed(bearer(SERVICE_TOKEN)) == set()
 
 
 @pytest.mark.parametrize("headers", [bearer(ANON_KEY), {"apikey": ANON_KEY}])

@@ -13,8 +13,17 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.harness import PATIENCE_S
-from tests.identities import ALICE, ANON_KEY, BOB, SERVICE_ROLE_KEY, SHARED, SHARED_SECRET
-from tests.journeys.test_callers import Place, bearer, running_place
+from tests.identities import (
+    ALICE,
+    ANON_KEY,
+    BOB,
+    SERVICE_ROLE_KEY,
+    SHARED,
+    SHARED_SECRET,
+    Place,
+    bearer,
+    running_place,
+)
 
 CLIENT = Path(__file__).parents[1] / "supabase_js"
 ORIGIN = "https://app.example"

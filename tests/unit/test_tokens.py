@@ -26,8 +26,8 @@ from tests.identities import (
     SERVICE_ROLE_KEY,
     SHARED,
     SHARED_SECRET,
-    Project,
     Signer,
+    SupabaseProject,
     elliptic,
     rsa_signer,
     running_project,
@@ -83,7 +83,7 @@ class Seconds:
 
 
 @pytest.fixture
-async def project() -> AsyncIterator[Project]:
+async def project() -> AsyncIterator[SupabaseProject]:
     async with running_project() as running:
         yield running
 
@@ -94,13 +94,13 @@ def clock() -> Seconds:
 
 
 @pytest.fixture
-async def keys(project: Project, clock: Seconds) -> AsyncIterator[SigningKeys]:
+async def keys(project: SupabaseProject, clock: Seconds) -> AsyncIterator[SigningKeys]:
     async with SigningKeys(project.url, clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def verifier(project: Project, keys: SigningKeys) -> TokenVerifier:
+def verifier(project: SupabaseProject, keys: SigningKeys) -> TokenVerifier:
     return TokenVerifier(project.issuer, keys, SHARED_SECRET)
 
 
@@ -124,14 +124,14 @@ def forged(header: object, claims: object, key: bytes | None = None) -> str:
     return f"{signed}.{encoded(signature)}"
 
 
-def claims_of(project: Project) -> dict[str, Any]:
+def claims_of(project: SupabaseProject) -> dict[str, Any]:
     claims: dict[str, Any] = jwt.decode(project.token(), options={"verify_signature": False})
     return claims
 
 
 @pytest.mark.parametrize("token", [ES256_TOKEN, RS256_TOKEN, HS256_TOKEN], ids=["ES256", "RS256", "HS256"])
 async def test_fixed_token_of_each_algorithm_names_its_user(
-    project: Project, keys: SigningKeys, token: str
+    project: SupabaseProject, keys: SigningKeys, token: str
 ) -> None:
     project.keys = [EC_JWK, RSA_JWK]
     verifier = TokenVerifier(ISSUER, keys, SHARED_SECRET)
@@ -139,7 +139,7 @@ async def test_fixed_token_of_each_algorithm_names_its_user(
 
 
 @pytest.mark.parametrize("token", [ES256_TOKEN, RS256_TOKEN, HS256_TOKEN], ids=["ES256", "RS256", "HS256"])
-async def test_altered_token_is_refused(project: Project, keys: SigningKeys, token: str) -> None:
+async def test_altered_token_is_refused(project: SupabaseProject, keys: SigningKeys, token: str) -> None:
     project.keys = [EC_JWK, RSA_JWK]
     verifier = TokenVerifier(ISSUER, keys, SHARED_SECRET)
     header, payload, signature = token.split(".")
@@ -171,7 +171,11 @@ async def test_altered_token_is_refused(project: Project, keys: SigningKeys, tok
     ],
 )
 async def test_genuine_token_that_says_the_wrong_thing_is_refused_with_the_reason(
-    project: Project, verifier: TokenVerifier, signer: Signer | None, claims: dict[str, Any], reason: str
+    project: SupabaseProject,
+    verifier: TokenVerifier,
+    signer: Signer | None,
+    claims: dict[str, Any],
+    reason: str,
 ) -> None:
     token = (signer or project.signer).token(project.issuer, **claims)
     assert reason in await refusal(verifier, token)
@@ -185,54 +189,54 @@ async def test_what_is_no_token_is_refused(verifier: TokenVerifier, token: str) 
     await refusal(verifier, token)
 
 
-def unsigned(project: Project) -> str:
+def unsigned(project: SupabaseProject) -> str:
     return forged({"alg": "none", "kid": "key-1"}, claims_of(project))
 
 
-def unsigned_in_capitals(project: Project) -> str:
+def unsigned_in_capitals(project: SupabaseProject) -> str:
     return forged({"alg": "NONE", "kid": "key-1"}, claims_of(project))
 
 
-def without_signature(project: Project) -> str:
+def without_signature(project: SupabaseProject) -> str:
     return project.token().rpartition(".")[0] + "."
 
 
-def by_the_public_keys_pem(project: Project) -> str:
+def by_the_public_keys_pem(project: SupabaseProject) -> str:
     pem = project.signer.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return forged({"alg": "HS256", "kid": "key-1"}, claims_of(project), pem)
 
 
-def by_the_public_keys_description(project: Project) -> str:
+def by_the_public_keys_description(project: SupabaseProject) -> str:
     return forged({"alg": "HS256", "kid": "key-1"}, claims_of(project), json.dumps(project.keys[0]).encode())
 
 
-def by_an_empty_secret(project: Project) -> str:
+def by_an_empty_secret(project: SupabaseProject) -> str:
     return forged({"alg": "HS256"}, claims_of(project), b"")
 
 
-def by_the_secret_as_another_algorithm(project: Project) -> str:
+def by_the_secret_as_another_algorithm(project: SupabaseProject) -> str:
     return forged({"alg": "ES256", "kid": "key-1"}, claims_of(project), SHARED_SECRET.encode())
 
 
-def by_a_longer_hash(project: Project) -> str:
+def by_a_longer_hash(project: SupabaseProject) -> str:
     return jwt.encode(claims_of(project), SHARED_SECRET * 2, "HS512")
 
 
-def as_the_other_public_key_algorithm(project: Project) -> str:
+def as_the_other_public_key_algorithm(project: SupabaseProject) -> str:
     return rsa_signer("key-1").token(project.issuer)
 
 
-def by_a_stranger_under_the_same_name(project: Project) -> str:
+def by_a_stranger_under_the_same_name(project: SupabaseProject) -> str:
     return elliptic("key-1").token(project.issuer)
 
 
-def by_a_stranger_who_brings_the_key(project: Project) -> str:
+def by_a_stranger_who_brings_the_key(project: SupabaseProject) -> str:
     stranger = elliptic("key-1")
     headers = {"jwk": stranger.jwk, "jku": "https://evil.example/jwks.json", "x5u": "https://evil.example/x"}
     return stranger.token(project.issuer, headers)
 
 
-def by_a_key_without_a_name(project: Project) -> str:
+def by_a_key_without_a_name(project: SupabaseProject) -> str:
     return Signer("ES256", project.signer.key).token(project.issuer)
 
 
@@ -255,12 +259,17 @@ def by_a_key_without_a_name(project: Project) -> str:
     ],
 )
 async def test_forged_token_is_refused(
-    project: Project, keys: SigningKeys, make: Callable[[Project], str], shared_secret: str | None
+    project: SupabaseProject,
+    keys: SigningKeys,
+    make: Callable[[SupabaseProject], str],
+    shared_secret: str | None,
 ) -> None:
     await refusal(TokenVerifier(project.issuer, keys, shared_secret), make(project))
 
 
-async def test_public_key_is_good_for_no_algorithm_but_its_own(project: Project, keys: SigningKeys) -> None:
+async def test_public_key_is_good_for_no_algorithm_but_its_own(
+    project: SupabaseProject, keys: SigningKeys
+) -> None:
     project.keys = [
         {**EC_JWK, "kid": "wrong-alg", "alg": "ES384"},
         {**RSA_JWK, "kid": "swapped", "alg": "HS256"},
@@ -279,19 +288,19 @@ async def test_public_key_is_good_for_no_algorithm_but_its_own(project: Project,
 
 
 async def test_token_by_a_secret_that_the_service_was_not_given_is_refused_with_its_name(
-    project: Project, keys: SigningKeys
+    project: SupabaseProject, keys: SigningKeys
 ) -> None:
     verifier = TokenVerifier(project.issuer, keys, None)
     assert "SUPABASE_JWT_SECRET" in await refusal(verifier, SHARED.token(project.issuer))
 
 
-async def test_clocks_may_be_a_few_seconds_apart(project: Project, verifier: TokenVerifier) -> None:
+async def test_clocks_may_be_a_few_seconds_apart(project: SupabaseProject, verifier: TokenVerifier) -> None:
     token = project.token(exp=int(time.time()) - 2, iat=int(time.time()) + 2)
     assert await verifier.verify(token) == SignedIn(ALICE, anonymous=False)
 
 
 async def test_keys_are_fetched_once_for_many_callers_at_once(
-    project: Project, verifier: TokenVerifier
+    project: SupabaseProject, verifier: TokenVerifier
 ) -> None:
     project.delay_s = 0.1
     token = project.token()
@@ -301,7 +310,7 @@ async def test_keys_are_fetched_once_for_many_callers_at_once(
 
 
 async def test_keys_are_fetched_again_after_ten_minutes(
-    project: Project, verifier: TokenVerifier, clock: Seconds
+    project: SupabaseProject, verifier: TokenVerifier, clock: Seconds
 ) -> None:
     await verifier.verify(project.token())
     clock.now += 599
@@ -313,7 +322,7 @@ async def test_keys_are_fetched_again_after_ten_minutes(
 
 
 async def test_key_that_was_withdrawn_is_refused_within_ten_minutes(
-    project: Project, verifier: TokenVerifier, clock: Seconds
+    project: SupabaseProject, verifier: TokenVerifier, clock: Seconds
 ) -> None:
     await verifier.verify(project.token())
     project.keys = [elliptic("key-2").jwk]
@@ -322,7 +331,7 @@ async def test_key_that_was_withdrawn_is_refused_within_ten_minutes(
 
 
 async def test_new_key_is_fetched_when_its_first_token_comes(
-    project: Project, verifier: TokenVerifier, clock: Seconds
+    project: SupabaseProject, verifier: TokenVerifier, clock: Seconds
 ) -> None:
     await verifier.verify(project.token())
     rotated = rsa_signer("key-2")
@@ -334,7 +343,7 @@ async def test_new_key_is_fetched_when_its_first_token_comes(
 
 
 async def test_unknown_keys_do_not_cause_more_than_one_fetch_within_the_limit(
-    project: Project, verifier: TokenVerifier, clock: Seconds
+    project: SupabaseProject, verifier: TokenVerifier, clock: Seconds
 ) -> None:
     await verifier.verify(project.token())
     clock.now += 30
@@ -358,7 +367,7 @@ async def test_unknown_keys_do_not_cause_more_than_one_fetch_within_the_limit(
     ids=["500", "404", "html", "no list", "nested", "huge", "redirect"],
 )
 async def test_without_keys_nobody_is_refused_but_asked_to_come_again(
-    project: Project, verifier: TokenVerifier, clock: Seconds, broken: dict[str, Any]
+    project: SupabaseProject, verifier: TokenVerifier, clock: Seconds, broken: dict[str, Any]
 ) -> None:
     for name, value in broken.items():
         setattr(project, name, value)
@@ -373,7 +382,7 @@ async def test_without_keys_nobody_is_refused_but_asked_to_come_again(
 
 
 async def test_known_keys_stay_good_while_they_can_not_be_fetched(
-    project: Project, verifier: TokenVerifier, clock: Seconds
+    project: SupabaseProject, verifier: TokenVerifier, clock: Seconds
 ) -> None:
     await verifier.verify(project.token())
     project.status = 503
@@ -389,11 +398,8 @@ async def test_address_where_nobody_answers_is_no_refusal_either(clock: Seconds)
             await keys.key("key-1")
 
 
-def callers(
-    project: Project, verifier: TokenVerifier, *, anon_key: str | None = ANON_KEY, allow_anon: bool = False
-) -> SupabaseCallers:
-    assert project.url
-    return SupabaseCallers(verifier, SERVICE_ROLE_KEY, anon_key, allow_anon)
+def callers(verifier: TokenVerifier, *, allow_anon: bool = False) -> SupabaseCallers:
+    return SupabaseCallers(verifier, SERVICE_ROLE_KEY, ANON_KEY, allow_anon)
 
 
 def old_key(role: str, secret: str = SHARED_SECRET) -> str:
@@ -404,9 +410,9 @@ def old_key(role: str, secret: str = SHARED_SECRET) -> str:
 
 @pytest.mark.parametrize("credential", [SERVICE_ROLE_KEY, old_key("service_role")])
 async def test_service_role_key_of_either_form_makes_an_operator(
-    project: Project, verifier: TokenVerifier, credential: str
+    verifier: TokenVerifier, credential: str
 ) -> None:
-    assert await callers(project, verifier).caller(credential) == Operator()
+    assert await callers(verifier).caller(credential) == Operator()
 
 
 @pytest.mark.parametrize(
@@ -420,33 +426,29 @@ async def test_service_role_key_of_either_form_makes_an_operator(
     ],
 )
 @pytest.mark.parametrize("allow_anon", [False, True])
-async def test_other_key_makes_nobody(
-    project: Project, verifier: TokenVerifier, credential: str, allow_anon: bool
-) -> None:
+async def test_other_key_makes_nobody(verifier: TokenVerifier, credential: str, allow_anon: bool) -> None:
     with pytest.raises(Unauthorized):
-        await callers(project, verifier, allow_anon=allow_anon).caller(credential)
+        await callers(verifier, allow_anon=allow_anon).caller(credential)
 
 
 async def test_service_role_in_a_token_by_a_public_key_makes_no_operator(
-    project: Project, verifier: TokenVerifier
+    project: SupabaseProject, verifier: TokenVerifier
 ) -> None:
     with pytest.raises(Unauthorized, match="its role"):
-        await callers(project, verifier).caller(project.token(role="service_role"))
+        await callers(verifier).caller(project.token(role="service_role"))
 
 
 @pytest.mark.parametrize("credential", [ANON_KEY, old_key("anon"), "sb_publishable_of-another-project"])
-async def test_public_key_alone_is_told_to_sign_in(
-    project: Project, verifier: TokenVerifier, credential: str
-) -> None:
+async def test_public_key_alone_is_told_to_sign_in(verifier: TokenVerifier, credential: str) -> None:
     with pytest.raises(Unauthorized, match=r"sign in first.*ALLOW_ANON=true"):
-        await callers(project, verifier).caller(credential)
+        await callers(verifier).caller(credential)
 
 
 @pytest.mark.parametrize("credential", [ANON_KEY, old_key("anon")])
 async def test_public_key_makes_an_anonymous_caller_where_that_is_allowed(
-    project: Project, verifier: TokenVerifier, credential: str
+    verifier: TokenVerifier, credential: str
 ) -> None:
-    assert await callers(project, verifier, allow_anon=True).caller(credential) == Anonymous()
+    assert await callers(verifier, allow_anon=True).caller(credential) == Anonymous()
 
 
 @pytest.mark.parametrize(
@@ -454,20 +456,20 @@ async def test_public_key_makes_an_anonymous_caller_where_that_is_allowed(
     ["sb_publishable_of-another-project", old_key("anon", "another-secret-of-another-project-0002")],
 )
 async def test_public_key_of_another_project_is_refused_even_where_anonymous_callers_are_allowed(
-    project: Project, verifier: TokenVerifier, credential: str
+    verifier: TokenVerifier, credential: str
 ) -> None:
     with pytest.raises(Unauthorized):
-        await callers(project, verifier, allow_anon=True).caller(credential)
+        await callers(verifier, allow_anon=True).caller(credential)
 
 
 @pytest.mark.parametrize("signer", [None, SHARED], ids=["public key", "shared secret"])
 async def test_anonymous_sign_in_counts_as_anonymous_and_keeps_its_user_where_that_is_allowed(
-    project: Project, verifier: TokenVerifier, signer: Signer | None
+    project: SupabaseProject, verifier: TokenVerifier, signer: Signer | None
 ) -> None:
     token = (signer or project.signer).token(project.issuer, is_anonymous=True)
     with pytest.raises(Unauthorized, match="anonymous sign-in"):
-        await callers(project, verifier).caller(token)
-    assert await callers(project, verifier, allow_anon=True).caller(token) == User(ALICE)
+        await callers(verifier).caller(token)
+    assert await callers(verifier, allow_anon=True).caller(token) == User(ALICE)
 
 
 @pytest.mark.parametrize(
