@@ -194,7 +194,7 @@ class Settings(BaseSettings):
 
     @property
     def token_issuer(self) -> str:
-        """Who issues the tokens of Supabase's users, as they say it themselves."""
+        """Whom the tokens of the users of `supabase_url` name as their issuer."""
         return self.supabase_jwt_issuer or f"{self.supabase_url}/auth/v1"
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ It speaks `POST /rest/v1/rpc/{function}` as PostgREST 14 behind Supabase's gatew
 
 | rule | documented at |
 |---|---|
-| `apikey` must be a key of the project | supabase.com/docs/guides/getting-started/api-keys |
+| `apikey` must be a key of the project; the gateway exchanges new ones for JWTs | supabase.com, "API keys" |
 | the token's `role` is the database role; no token: `anon` | docs.postgrest.org/en/v14/references/auth.html |
 | 30 s of clock skew; a token that can't be decoded: PGRST301, wrong claims: PGRST303 | references/auth.html |
 | PGRST302 never comes, since `anon` is configured | references/errors.html, "Group 3" |
@@ -36,7 +36,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.serving import listen, serving
-from tests.supabase_keys import SupabaseKeys
+from tests.supabase_keys import PUBLISHABLE_KEY, SECRET_KEY, SupabaseKeys
 
 # PostgREST's `db-pool` and `db-pool-acquisition-timeout`, by default.
 POOL_SIZE: Final = 10
@@ -144,6 +144,7 @@ class Supabase(SupabaseKeys):
     def __init__(self, url: str, pool: asyncpg.Pool) -> None:
         super().__init__(url)
         self.jwks_fetches = 0
+        self.jwks_status = 200
         self._pool = pool
         self.app = Starlette(
             routes=[
@@ -154,13 +155,13 @@ class Supabase(SupabaseKeys):
 
     async def _give_jwks(self, _: Request) -> Response:
         self.jwks_fetches += 1
-        return JSONResponse(self.jwks(), headers={"cache-control": "public, max-age=600"})
+        return JSONResponse(self.jwks(), self.jwks_status, headers={"cache-control": "public, max-age=600"})
 
     async def _rpc(self, request: Request) -> Response:
         if (refusal := self._gateway_refusal(request)) is not None:
             return JSONResponse(refusal, 401)
         try:
-            caller = self._caller(request.headers.get("authorization"))
+            caller = self._caller(self._exchanged(request.headers.get("authorization")))
             body, keys = _payload(request.headers.get("content-type"), await request.body())
             return Response(await self._call(request, caller, body, keys), media_type=_JSON)
         except _Refused as refused:
@@ -175,12 +176,17 @@ class Supabase(SupabaseKeys):
                 "message": "No API key found in request",
                 "hint": "No `apikey` request header or url param was found.",
             }
-        if key not in {self.anon_key, self.service_role_key}:
+        if key not in {self.anon_key, self.service_role_key, PUBLISHABLE_KEY, SECRET_KEY}:
             return {
                 "message": "Invalid API key",
                 "hint": "Double check your Supabase `anon` or `service_role` API key.",
             }
         return None
+
+    def _exchanged(self, authorization: str | None) -> str | None:
+        jwts = {SECRET_KEY: self.service_role_key, PUBLISHABLE_KEY: self.anon_key}
+        scheme, _, key = (authorization or "").partition(" ")
+        return f"{scheme} {jwts[key]}" if key in jwts else authorization
 
     def _caller(self, authorization: str | None) -> _Caller:
         scheme, _, token = (authorization or "").partition(" ")

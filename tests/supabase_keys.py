@@ -12,6 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+SECRET_KEY: Final = "sb_secret_of-the-test-project"
+PUBLISHABLE_KEY: Final = "sb_publishable_of-the-test-project"
 JWT_SECRET: Final = "secret-of-the-project-with-at-least-32-characters"
 _HOUR_S: Final = 3600
 _TEN_YEARS_S: Final = 10 * 365 * 24 * _HOUR_S

@@ -19,7 +19,7 @@ JWKS_PATH = "/auth/v1/.well-known/jwks.json"
 _KEEP_S = 600.0
 # Whoever makes key ids up can't have them fetched more often than this.
 _MIN_INTERVAL_S = 30.0
-# Sooner than that after a failure, since nobody can call until one has succeeded.
+# Sooner than that while there are none at all, since no user can call until a fetch has succeeded.
 _RETRY_INTERVAL_S = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 # A key is a few hundred bytes, and a project has two or three.
@@ -86,7 +86,8 @@ class SigningKeys:
     def _should_fetch(self, key_id: str) -> bool:
         now = self._clock()
         wanted = key_id not in self._keys or now - self._fetched_at >= _KEEP_S
-        return wanted and now - self._tried_at >= (_RETRY_INTERVAL_S if self._failed else _MIN_INTERVAL_S)
+        interval = _RETRY_INTERVAL_S if self._failed and not self._keys else _MIN_INTERVAL_S
+        return wanted and now - self._tried_at >= interval
 
     async def _fetch(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from service.errors import StoreUnavailable
 from service.stores.sqlite import SQLiteStore
 from service.stores.sqlite_schema import MIGRATIONS
 from service.workflow.ports import ProjectDraft
-from tests.builders import NOON, clip, failed, frames
+from tests.builders import NOON, PROJECT_ID, clip, failed, frames, project
+from tests.identities import ALICE
 
 
 async def test_state_outlives_the_process(tmp_path: Path) -> None:
@@ -39,6 +41,23 @@ async def test_file_of_a_newer_release_is_refused_with_a_sentence(tmp_path: Path
     with pytest.raises(StoreUnavailable, match="a newer release wrote it"):
         async with SQLiteStore(path):
             pass
+
+
+async def test_file_of_the_first_release_keeps_its_projects_and_gains_owners(tmp_path: Path) -> None:
+    path = tmp_path / "clips.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        for statement in MIGRATIONS[0]:
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO projects (id, scenes, frames, created_at, updated_at) VALUES (?, '{}', '{}', ?, ?)",
+            [PROJECT_ID, NOON.isoformat(), NOON.isoformat()],
+        )
+    async with SQLiteStore(path) as store:
+        old = await store.project(PROJECT_ID)
+        assert old == project(scenes={}, frames={})
+        owned = await store.create_project(ProjectDraft(frames={}, scenes={}, user_id=ALICE), NOON)
+        assert [one.id for one in await store.projects(10, ALICE)] == [owned]
 
 
 async def test_missing_folder_is_told_and_not_created(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from service.stores.supabase import SupabaseStore
 from service.workflow.ports import ProjectDraft, Store
 from service.workflow.projects import Projects
 from tests.builders import NOON, VIDEO_URL, clip, failed, frames, succeeded
+from tests.identities import ALICE, BOB
 from tests.postgrest import Supabase
 
 LATER = NOON + timedelta(seconds=10)
@@ -79,6 +80,18 @@ async def test_projects_are_listed_newest_first_and_no_more_than_asked_for(store
         for minute in range(3)
     ]
     assert [project.id for project in await store.projects(2)] == [made[2], made[1]]
+
+
+async def test_projects_of_one_user_are_listed_without_those_of_others(store: Store) -> None:
+    drafts = [ProjectDraft(frames={}, scenes={}, user_id=owner) for owner in (ALICE, BOB, None, ALICE)]
+    made = [
+        await store.create_project(draft, NOON + timedelta(minutes=minute))
+        for minute, draft in enumerate(drafts)
+    ]
+    assert [project.id for project in await store.projects(10, ALICE)] == [made[3], made[0]]
+    assert [project.id for project in await store.projects(1, ALICE)] == [made[3]]
+    assert [project.user_id for project in await store.projects(10)] == [ALICE, None, BOB, ALICE]
+    assert (await read(store, made[1])).user_id == BOB
 
 
 async def test_clip_comes_back_as_it_was_recorded(store: Store, project_id: ProjectId) -> None:

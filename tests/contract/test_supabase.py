@@ -81,8 +81,8 @@ async def test_migrations_complete_an_existing_table_and_keep_its_data(postgres:
     with postgres.database(template=BARE) as dsn:
         db = await asyncpg.connect(dsn)
         await db.execute(
-            "create table projects (id uuid primary key default gen_random_uuid(), script text, scenes jsonb, "
-            "frames jsonb, video_url text, input_image_url text, audio_recording_url text, "
+            "create table projects (id uuid primary key default gen_random_uuid(), script text, "
+            "scenes jsonb, frames jsonb, video_url text, input_image_url text, audio_recording_url text, "
             f"created_at timestamptz default now(), updated_at timestamptz default now(){more})"
         )
         columns = {"script": "'Once'", "frames": """'{"1": {}}'"""}
@@ -149,7 +149,7 @@ async def test_names_of_files_are_the_versions_that_they_enter() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_nobody_but_the_service_may_call_an_operation(supabase: Supabase, operation: str) -> None:
-    body = {} if operation == "clip_service_migrations" else {"payload": {}}
+    body: dict[str, object] = {} if operation == "clip_service_migrations" else {"payload": {}}
     async with httpx.AsyncClient() as http:
         for token, status in ((supabase.anon_key, 401), (supabase.user_token(SOMEBODY), 403)):
             answer = await http.post(
@@ -306,7 +306,7 @@ async def test_text_that_no_database_takes_is_refused_and_nothing_else(
     for text in ("nul \0", "half of a pair \ud83d"):
         broken = failed(one)
         assert broken.failure is not None
-        with pytest.raises(StoreUnavailable, match="refused|can be sent"):
+        with pytest.raises(StoreUnavailable, match=r"refused|can be sent"):
             await store.save([replace(broken, failure=replace(broken.failure, message=text))], LATER)
     assert await store.clips([one.task_uuid]) == [one]
 
@@ -339,7 +339,7 @@ async def as_role(db: asyncpg.Connection, role: str, sql: str) -> list[asyncpg.R
 
 async def until_waiting(db: asyncpg.Connection) -> None:
     async with asyncio.timeout(10):
-        while not await db.fetchval("select count(*) from pg_locks where not granted"):
+        while not await db.fetchval("select count(*) from pg_locks where not granted"):  # noqa: ASYNC110 - Postgres'
             await asyncio.sleep(0.01)
 
 

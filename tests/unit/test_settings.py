@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import jwt
 import pytest
 from pydantic import ValidationError
 
@@ -8,6 +9,15 @@ from service.settings import LOOPBACK_ORIGINS, IsolatedSettings, Settings, Setti
 
 ENV_EXAMPLE = Path(__file__).parents[2] / "deploy" / ".env.example"
 SECRET = "0123456789abcdef"
+SUPABASE = {
+    "SUPABASE_URL": "https://abc.supabase.co",
+    "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_of-the-test-project",
+}
+
+
+def api_key(role: str) -> str:
+    """An API key of the old form."""
+    return jwt.encode({"role": role}, SECRET * 2, "HS256")
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +91,49 @@ def test_wrong_value_is_refused_with_its_variable_and_the_remedy(
     assert remedy in message
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SUPABASE_URL": SUPABASE["SUPABASE_URL"]}, "SUPABASE_SERVICE_ROLE_KEY is not"),
+        ({"SUPABASE_SERVICE_ROLE_KEY": api_key("service_role")}, "set SUPABASE_URL"),
+        ({"SUPABASE_JWT_SECRET": SECRET * 2}, "SUPABASE_JWT_SECRET means nothing"),
+        ({"SUPABASE_ANON_KEY": api_key("anon")}, "SUPABASE_ANON_KEY means nothing"),
+        ({"SUPABASE_JWT_ISSUER": "https://auth.example"}, "SUPABASE_JWT_ISSUER means nothing"),
+        ({"ALLOW_ANON": "true"}, "ALLOW_ANON means nothing"),
+        ({**SUPABASE, "SUPABASE_SERVICE_ROLE_KEY": api_key("anon")}, "not the one that it calls anon"),
+        ({**SUPABASE, "SUPABASE_SERVICE_ROLE_KEY": "sb_publishable_x"}, "not the one that it calls anon"),
+        ({**SUPABASE, "SUPABASE_SERVICE_ROLE_KEY": "eyJhbGciOiJIUzI1NiIs"}, "or not all of it"),
+        ({**SUPABASE, "SUPABASE_ANON_KEY": api_key("service_role")}, "copy the anon or publishable one"),
+        ({**SUPABASE, "SUPABASE_JWT_SECRET": "x" * 31}, "SUPABASE_JWT_SECRET is wrong"),
+    ],
+)
+def test_supabase_settings_that_do_not_fit_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str
+) -> None:
+    message = refusal(monkeypatch, **variables)
+    assert named in message
+    assert not any(value in message for name, value in variables.items() if name.endswith(("KEY", "SECRET")))
+
+
+@pytest.mark.parametrize("key", ["sb_secret_of-the-test-project", api_key("service_role")])
+def test_with_supabase_no_token_is_needed_beyond_loopback(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    for name, value in {**SUPABASE, "SUPABASE_SERVICE_ROLE_KEY": key}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    settings = load_settings({"host": "0.0.0.0", "public_url": "https://clips.example"})
+    assert settings.service_token is None
+    assert settings.allow_anon is False
+
+
+def test_tokens_are_issued_by_the_project_unless_another_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SUPABASE.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings({}).token_issuer == "https://abc.supabase.co/auth/v1"
+    assert (
+        load_settings({"supabase_jwt_issuer": "https://auth.example"}).token_issuer == "https://auth.example"
+    )
+
+
 def test_missing_key_is_told_with_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNWARE_API_KEY")
     assert refusal(monkeypatch).startswith("RUNWARE_API_KEY is not set.")
@@ -112,11 +165,16 @@ def test_beyond_loopback_a_token_is_enough(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_secrets_are_hidden_wherever_settings_are_shown() -> None:
     settings = IsolatedSettings(
-        runware_api_key="the-api-key", webhook_secret=SECRET, service_token=SECRET[::-1]
+        runware_api_key="the-api-key",
+        webhook_secret=SECRET,
+        service_token=SECRET[::-1],
+        supabase_url=SUPABASE["SUPABASE_URL"],
+        supabase_service_role_key=SUPABASE["SUPABASE_SERVICE_ROLE_KEY"],
+        supabase_jwt_secret="the-shared-secret-of-the-project",
     )
     shown = f"{settings!r} {settings} {settings.model_dump_json()}"
     assert not any(secret in shown for secret in settings.secrets)
-    assert len(settings.secrets) == 3
+    assert len(settings.secrets) == 5
 
 
 def test_isolated_settings_do_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

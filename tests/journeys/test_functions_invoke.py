@@ -1,0 +1,213 @@
+"""How the web application calls: `functions.invoke` of the real supabase-js, and a browser's preflight."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import fasteners
+import pytest
+
+from tests.harness import PATIENCE_S
+from tests.identities import (
+    ALICE,
+    ANON_KEY,
+    BOB,
+    SERVICE_ROLE_KEY,
+    Place,
+    bearer,
+    running_place,
+)
+from tests.postgrest import Supabase
+from tests.supabase_keys import JWT_SECRET, SupabaseKeys
+
+CLIENT = Path(__file__).parents[1] / "supabase_js"
+ORIGIN = "https://app.example"
+NOBODYS_PROJECT = "00000000-0000-4000-8000-000000000000"
+# In every copy of an older web application; it has neither audience nor user.
+OLD_ANON_KEY = SupabaseKeys("").anon_key
+
+
+def give_up(reason: str) -> NoReturn:
+    """Skip the test; in CI, where nothing may be missing, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Give the path of Node, after the pinned client was installed beside the script that uses it."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        give_up("Node and npm are needed to run supabase-js, and are not installed")
+    pinned = json.loads((CLIENT / "package.json").read_text("utf-8"))["dependencies"]
+    installed = [CLIENT / "node_modules" / name / "package.json" for name in pinned]
+    # One worker installs, the others wait and find it done.
+    with fasteners.InterProcessLock(CLIENT / ".installing"):
+        found = [json.loads(p.read_text("utf-8"))["version"] for p in installed if p.exists()]
+        if found != [*pinned.values()]:
+            command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
+            try:
+                subprocess.run(command, cwd=CLIENT, check=True, capture_output=True, timeout=100)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
+                give_up(f"npm could not install supabase-js: {failed.stderr!r}")
+    return node
+
+
+@pytest.fixture
+async def place(tmp_path: Path, supabase: Supabase) -> AsyncIterator[Place]:
+    async with running_place(
+        tmp_path, supabase, allowed_origins=ORIGIN, supabase_jwt_secret=JWT_SECRET
+    ) as running:
+        yield running
+
+
+async def invoke(
+    node: str,
+    place: Place,
+    *calls: tuple[str, object],
+    key: str = ANON_KEY,
+    token: str | None = None,
+    sign_in: str = "accessToken",
+) -> Sequence[dict[str, Any]]:
+    """Make the calls, by a client of the service's address, as whoever has the token."""
+    told = {
+        "url": place.world.url,
+        "key": key,
+        "token": token,
+        "sign_in": sign_in if token else None,
+        "calls": [{"name": name, "body": body} for name, body in calls],
+    }
+    process = await asyncio.create_subprocess_exec(
+        node, "invoke.mjs", cwd=CLIENT, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    output, errors = await asyncio.wait_for(process.communicate(json.dumps(told).encode()), PATIENCE_S)
+    assert process.returncode == 0, errors.decode()
+    results: list[dict[str, Any]] = json.loads(output)
+    return results
+
+
+@pytest.mark.parametrize("key", [ANON_KEY, OLD_ANON_KEY], ids=["publishable key", "anon key"])
+@pytest.mark.parametrize("sign_in", ["accessToken", "setAuth", "header"])
+async def test_signed_in_user_makes_clips_and_asks_how_they_stand(
+    node: str, place: Place, key: str, sign_in: str
+) -> None:
+    project_id = await place.store(place.signed_in(ALICE))
+    body = {"project_id": project_id}
+    generated, checked = await invoke(
+        node,
+        place,
+        ("generate-clips", body),
+        ("check-clips-status", body),
+        key=key,
+        token=place.project.user_token(ALICE),
+        sign_in=sign_in,
+    )
+    assert (generated["error"], checked["error"]) == (None, None)
+    for answer in (generated["data"], checked["data"]):
+        assert (answer["success"], answer["project_id"], answer["total_clips"]) == (True, project_id, 1)
+    (result,) = generated["data"]["results"]
+    (detail,) = checked["data"]["details"]
+    assert result["success"] is True
+    assert result["taskUUID"] == detail["jobId"]
+    assert list(checked["data"]["clips"]) == [detail["jobId"]]
+
+
+async def test_service_role_key_calls_as_an_operator(node: str, place: Place) -> None:
+    body = {"project_id": await place.store(place.signed_in(ALICE))}
+    (generated,) = await invoke(node, place, ("generate-clips", body), key=SERVICE_ROLE_KEY)
+    assert generated["data"]["total_clips"] == 1
+
+
+async def test_error_comes_back_as_http_error_with_its_sentence(node: str, place: Place) -> None:
+    alices = await place.store(place.signed_in(ALICE))
+    theirs, missing, wrong = await invoke(
+        node,
+        place,
+        ("generate-clips", {"project_id": alices}),
+        ("check-clips-status", {"project_id": NOBODYS_PROJECT}),
+        ("generate-clips", {}),
+        token=place.project.user_token(BOB),
+    )
+    for result, status in ((theirs, 404), (missing, 404), (wrong, 400)):
+        assert (result["data"], result["error"], result["status"]) == (None, "FunctionsHttpError", status)
+        assert result["answer"]["success"] is False
+        assert len(result["answer"]["error"]) > 20
+    assert theirs["answer"]["error"].replace(alices, NOBODYS_PROJECT) == missing["answer"]["error"]
+
+
+@pytest.mark.parametrize("key", [ANON_KEY, OLD_ANON_KEY], ids=["publishable key", "anon key"])
+async def test_nobody_spends_with_the_public_key_alone(node: str, place: Place, key: str) -> None:
+    body = {"project_id": await place.store(bearer(SERVICE_ROLE_KEY))}
+    (refused,) = await invoke(node, place, ("generate-clips", body), key=key)
+    assert (refused["error"], refused["status"]) == ("FunctionsHttpError", 401)
+    assert refused["answer"]["success"] is False
+    assert "sign in" in refused["answer"]["error"]
+    assert (await place.world.ledger())["accepted"] == 0
+
+
+@pytest.mark.parametrize("key", [ANON_KEY, OLD_ANON_KEY], ids=["publishable key", "anon key"])
+async def test_public_key_alone_is_enough_where_that_is_allowed(
+    node: str, tmp_path: Path, supabase: Supabase, key: str
+) -> None:
+    async with running_place(tmp_path, supabase, allow_anon=True, supabase_jwt_secret=JWT_SECRET) as place:
+        body = {"project_id": await place.store(bearer(SERVICE_ROLE_KEY))}
+        (generated,) = await invoke(node, place, ("generate-clips", body), key=key)
+    assert generated["data"]["total_clips"] == 1
+
+
+# As a browser writes them: in lower case, sorted, with commas alone.
+PREFLIGHTS = [
+    "apikey,authorization,content-type,x-client-info",
+    "apikey,authorization,content-type,x-client-info,x-region",
+    "apikey,authorization,baggage,content-type,traceparent,tracestate,x-client-info,x-retry-count",
+]
+
+
+async def preflight(place: Place, origin: str, asked: str) -> tuple[int, dict[str, str]]:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": asked,
+        "Sec-Fetch-Mode": "cors",
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Dest": "empty",
+    }
+    url = f"{place.world.url}/functions/v1/generate-clips"
+    async with place.world.session.options(url, headers=headers) as response:
+        return response.status, {name.lower(): value for name, value in response.headers.items()}
+
+
+@pytest.mark.parametrize("asked", PREFLIGHTS)
+async def test_browser_on_the_web_applications_page_may_call_before_anyone_has_signed_in(
+    place: Place, asked: str
+) -> None:
+    status, headers = await preflight(place, ORIGIN, asked)
+    assert status == 200
+    assert headers["access-control-allow-origin"] == ORIGIN
+    assert "POST" in headers["access-control-allow-methods"]
+    allowed = {name.strip().lower() for name in headers["access-control-allow-headers"].split(",")}
+    assert allowed >= set(asked.split(","))
+
+
+@pytest.mark.parametrize("asked", PREFLIGHTS)
+@pytest.mark.parametrize("origin", ["https://evil.example", "https://app.example.evil.example", "null"])
+async def test_browser_on_another_page_may_not_call(place: Place, origin: str, asked: str) -> None:
+    status, headers = await preflight(place, origin, asked)
+    assert status == 400
+    assert "access-control-allow-origin" not in headers
+
+
+async def test_refusal_can_be_read_by_the_web_application(place: Place) -> None:
+    headers = {"Origin": ORIGIN, "apikey": ANON_KEY}
+    async with place.world.session.post(
+        f"{place.world.url}/functions/v1/generate-clips", json={}, headers=headers
+    ) as response:
+        assert response.status == 401
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
