@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from service.clips.models import Clip, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome
-from service.errors import StoreUnavailable
+from service.errors import StoreRefused, StoreUnavailable
 from service.stores.sqlite import SQLiteStore
 
 
@@ -43,9 +43,10 @@ class ScriptedProvider:
 
 
 class WatchedStore(SQLiteStore):
-    """Counts its writes, and fails or waits when told to."""
+    """Counts its writes, and fails, waits or refuses a clip when told to."""
 
     failing = False
+    refused: TaskUUID | None = None
     writes = 0
     gate: asyncio.Event | None = None
 
@@ -54,5 +55,7 @@ class WatchedStore(SQLiteStore):
             await self.gate.wait()
         if self.failing:
             raise StoreUnavailable("The database is gone.")
+        if self.refused in {clip.task_uuid for clip in changed}:
+            raise StoreRefused("The database refused the data.")
         self.writes += 1
         return await super().save(changed, now)

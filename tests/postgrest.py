@@ -31,7 +31,7 @@ from typing import Any, Final
 import asyncpg
 import jwt
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -164,6 +164,9 @@ class Supabase(SupabaseKeys):
             caller = self._caller(self._exchanged(request.headers.get("authorization")))
             body, keys = _payload(request.headers.get("content-type"), await request.body())
             return Response(await self._call(request, caller, body, keys), media_type=_JSON)
+        except ClientDisconnect:
+            # A client that was killed: nobody reads the answer.
+            return Response(status_code=499)
         except _Refused as refused:
             return Response(
                 json.dumps(refused.body), refused.status, headers=refused.headers, media_type=_JSON

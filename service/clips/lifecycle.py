@@ -13,6 +13,7 @@ from service.clips.outcomes import (
     Outcome,
     Reopened,
     Succeeded,
+    Superfluous,
     Unclear,
     Unknown,
     VideoRefused,
@@ -65,6 +66,8 @@ def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, polic
             after = _unknown(clip, failure, by, now, policy)
         case Reopened():
             after = _reopened(clip, now)
+        case Superfluous():
+            after = _withdrawn(clip, by, now)
         case Unclear():
             after = clip
         case _:
@@ -145,6 +148,14 @@ def _reopened(clip: Clip, now: datetime) -> Clip:
         settled_at=None,
         settled_by=None,
     )
+
+
+def _withdrawn(clip: Clip, by: SettledBy, now: datetime) -> Clip:
+    # What has been sent is paid for, and is waited for like any other.
+    if clip.status is not ClipStatus.SUBMITTING or clip.sends:
+        return clip
+    message = "Never sent: the video of an earlier attempt came first."
+    return _settled(clip, by, now, failure=Failure(FailureKind.WITHDRAWN, "withdrawn", message))
 
 
 def _settled(

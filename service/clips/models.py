@@ -50,6 +50,8 @@ class FailureKind(StrEnum):
     """Presumed: no end within the clip's time."""
     LOST = "lost"
     """Presumed: Runware keeps saying that it does not know the task."""
+    WITHDRAWN = "withdrawn"
+    """Never sent: the video of an earlier attempt came first."""
 
     @property
     def presumed(self) -> bool:

@@ -59,4 +59,11 @@ class Reopened:
     """A person asked again for a clip that had presumably failed, and Runware still has its task."""
 
 
-Outcome = Acknowledged | Succeeded | Failed | Unknown | Unclear | VideoRefused | Expired | Reopened
+@dataclass(frozen=True, slots=True)
+class Superfluous:
+    """The video of an earlier attempt at the same has come."""
+
+
+Outcome = (
+    Acknowledged | Succeeded | Failed | Unknown | Unclear | VideoRefused | Expired | Reopened | Superfluous
+)

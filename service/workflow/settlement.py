@@ -10,8 +10,8 @@ from itertools import islice
 import structlog
 
 from service.clips.lifecycle import Policy, Refusal, transition
-from service.clips.models import Clip, SettledBy, TaskUUID
-from service.clips.outcomes import Expired, Failed, Outcome, Unknown
+from service.clips.models import Clip, ClipStatus, SettledBy, TaskUUID
+from service.clips.outcomes import Expired, Failed, Outcome, Superfluous, Unknown
 from service.errors import StoreRefused, StoreUnavailable
 from service.workflow.ports import Clock, Store
 
@@ -149,6 +149,8 @@ class Settler:
                 changed[event.task_uuid] = after
             if not changed:
                 return effects
+            # Before the success is stored: if either write fails, the result is brought again and does both.
+            await self._withdraw_unsent([c for t, c in changed.items() if _came_late(stored[t], c)], now)
             saved, refused = await self._save(list(changed.values()), now)
             for task_uuid in saved:
                 _log_settled(changed[task_uuid])
@@ -177,6 +179,21 @@ class Settler:
         more_saved, more_refusals = await self._save(changed[middle:], now)
         return {*saved, *more_saved}, {**refusals, **more_refusals}
 
+    async def _withdraw_unsent(self, late: Sequence[Clip], now: datetime) -> None:
+        """Take back the attempts that were recorded in place of clips which have succeeded after all.
+
+        One that has just been sent has a newer version, and goes on.
+        """
+        for clip in late:
+            attempts = await self._store.attempts(clip.project_id, {clip.fingerprint})
+            ends = (
+                transition(one, Superfluous(), SettledBy.SUBMISSION, now, self._policy) for one in attempts
+            )
+            withdrawn = {one.task_uuid: one for one in ends if not isinstance(one, Refusal)}
+            if withdrawn:
+                for task_uuid in await self._store.save(list(withdrawn.values()), now):
+                    _log_settled(withdrawn[task_uuid])
+
     def _redacted(self, outcome: Outcome) -> Outcome:
         """Take secrets out of the provider's words, which are stored, shown and logged from here on."""
         if not isinstance(outcome, Failed | Unknown | Expired):
@@ -186,6 +203,10 @@ class Settler:
             _storable(self._redact(text))[:_MAX_MESSAGE] for text in (failure.code, failure.message)
         )
         return replace(outcome, failure=replace(failure, code=code, message=message))
+
+
+def _came_late(before: Clip, after: Clip) -> bool:
+    return before.presumed_failed and after.status is ClipStatus.SUCCEEDED
 
 
 def _storable(text: str) -> str:

@@ -14,12 +14,19 @@ import asyncpg
 import httpx
 import pytest
 
+from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy
+from service.clips.outcomes import Acknowledged
 from service.errors import StoreUnavailable
 from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
+from service.workflow.background import Background
+from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
-from tests.builders import NOON, VIDEO_URL, clip, failed, succeeded
+from service.workflow.settlement import Settler
+from service.workflow.submission import Submitter
+from tests.builders import NOON, VIDEO_URL, FixedClock, clip, failed, succeeded
+from tests.doubles import ScriptedProvider
 from tests.postgres import BARE, Postgres
 from tests.postgrest import Supabase, serving_supabase
 
@@ -67,6 +74,9 @@ class ClosedOnce(httpx.AsyncBaseTransport):
             self._closed = True
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
 
 
 OLD_FORMS = {
@@ -288,6 +298,24 @@ async def test_writers_of_the_same_projects_in_any_order_never_deadlock(
         *(store.claim(owner, NOON, LATER, 15) for owner in "abcdef"),
     )
     assert await db.fetchval("select deadlocks from pg_stat_database where datname = current_database()") == 0
+
+
+async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
+    store: SupabaseStore, project_id: ProjectId
+) -> None:
+    clips = [clip(str(n), project_id=project_id, status=ClipStatus.PENDING) for n in range(200)]
+    await store.record(project_id, clips, NOON)
+    clock, policy, interval = FixedClock(LATER), Policy(), timedelta(seconds=10)
+    provider, settler = ScriptedProvider(Acknowledged()), Settler(store, Policy(), FixedClock(LATER), str)
+    submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
+    pollers = [
+        Poller(store, provider, settler, submitter, Background(), clock, policy, interval) for _ in range(3)
+    ]
+    for _ in range(2):
+        await asyncio.gather(*(poller.tick() for poller in pollers * 2))
+        assert sorted(provider.asked) == sorted(one.task_uuid for one in clips)
+        provider.asked.clear()
+        clock.advance(seconds=10)
 
 
 async def test_clips_go_with_the_project_that_the_web_application_deletes(

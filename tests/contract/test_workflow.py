@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from service.clips.outcomes import (
     VideoRefused,
 )
 from service.clips.ownership import Operator
-from service.errors import ProviderUnavailable, StoreUnavailable
+from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
 from service.workflow.background import Background
 from service.workflow.check import Checker
@@ -294,6 +294,44 @@ async def test_job_that_runware_does_not_know_any_more_is_bought_again(timed_out
     await timed_out.again(UNKNOWN)
     assert len(timed_out.parts.provider.submitted) == 2
     assert (await timed_out.clip()).attempt == 2
+
+
+async def test_attempt_that_waits_to_be_sent_is_not_sent_when_the_earlier_ones_video_comes(
+    timed_out: Purchase,
+) -> None:
+    parts, first = timed_out.parts, await timed_out.clip()
+    second = replace(first, task_uuid=TaskUUID("second"), attempt=2, status=ClipStatus.SUBMITTING, sends=0)
+    second = replace(second, failure=None, settled_at=None, settled_by=None, version=0)
+    await parts.store.record(timed_out.project_id, [second], parts.clock())
+    await parts.settler.settle([event(first)])
+    await parts.submitter.submit([second])
+    assert parts.provider.submitted == [first.task_uuid]
+    assert (await timed_out.clip()).task_uuid == first.task_uuid
+    withdrawn = await parts.stored(second)
+    assert withdrawn.failure is not None
+    assert withdrawn.failure.kind is FailureKind.WITHDRAWN
+
+
+async def test_result_that_the_store_refuses_stops_no_other(parts: Parts) -> None:
+    clips = await parts.record(40)
+    parts.store.refused = clips[17].task_uuid
+    together = [event(one) for one in clips[:20]]
+    alone = [parts.settler.settle([event(one)]) for one in clips[20:]]
+    ends = await asyncio.gather(parts.settler.settle(together), *alone, return_exceptions=True)
+    assert isinstance(ends[0], StoreRefused)
+    assert ends[1:] == [[Effect.CHANGED]] * 20
+    states = [(await parts.stored(one)).status for one in clips]
+    assert states.count(ClipStatus.SUCCEEDED) == 39
+    assert states[17] is ClipStatus.SUBMITTING
+
+
+async def test_providers_words_are_stored_without_what_no_database_takes(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    words = Failed(Failure(FailureKind.PROVIDER, "odd\0", "Nul \0, half a pair \ud83d."))
+    await parts.settler.settle([event(one, words)])
+    failure = (await parts.stored(one)).failure
+    assert failure is not None
+    assert (failure.code, failure.message) == ("odd", "Nul , half a pair ?.")
 
 
 async def test_nothing_is_sent_that_could_not_be_put_into_the_ledger(parts: Parts) -> None:

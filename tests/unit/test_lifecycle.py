@@ -14,6 +14,7 @@ from service.clips.outcomes import (
     Outcome,
     Reopened,
     Succeeded,
+    Superfluous,
     Unclear,
     Unknown,
     VideoRefused,
@@ -98,6 +99,17 @@ def test_unsettled_clip_is_not_reopened() -> None:
 @pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o not in (SUCCESS, Reopened())])
 def test_presumed_failure_stands_against_everything_else(outcome: Outcome) -> None:
     assert after(failed(clip(), FailureKind.TIMEOUT), outcome) is Refusal.ALREADY_SETTLED
+
+
+def test_unsent_attempt_is_withdrawn_when_an_earlier_ones_video_has_come() -> None:
+    withdrawn = moved(clip(), Superfluous())
+    assert withdrawn.failure is not None
+    assert (withdrawn.status, withdrawn.failure.kind) == (ClipStatus.FAILED, FailureKind.WITHDRAWN)
+
+
+@pytest.mark.parametrize("paid_for", [clip(sends=1), clip(status=ClipStatus.PENDING)])
+def test_attempt_that_may_be_paid_for_is_not_withdrawn(paid_for: Clip) -> None:
+    assert after(paid_for, Superfluous()) is Refusal.NOTHING_NEW
 
 
 def test_time_out_is_told_as_such_whoever_notices() -> None:

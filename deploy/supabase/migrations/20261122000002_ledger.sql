@@ -8,7 +8,7 @@ begin
     end if;
     if to_regtype('clip_service.failure_kind') is null then
         create type clip_service.failure_kind as enum (
-            'rejected', 'safety', 'account', 'provider', 'timeout', 'lost'
+            'rejected', 'safety', 'account', 'provider', 'timeout', 'lost', 'withdrawn'
         );
     end if;
     if to_regtype('clip_service.settled_by') is null then
