@@ -1,12 +1,13 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller
-from service.errors import StoreUnavailable, Unauthorized
+from service.errors import ProjectNotFound, StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck, pushed_outcomes
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
@@ -84,8 +85,7 @@ class Handlers:
 
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
-        project_id = ProjectId(str(request.path_params["project_id"]))
-        return ProjectDetail.with_jobs(*await self.projects.detail(project_id, caller))
+        return ProjectDetail.with_jobs(*await self.projects.detail(_named_project(request), caller))
 
     async def receive_webhook(self, request: Request, _caller: Caller) -> WebhookReceipt:
         """Take a result that Runware pushes to a job's callback URL."""
@@ -114,3 +114,12 @@ class Handlers:
             poller=poller,
             missing_migrations=list(missing),
         )
+
+
+def _named_project(request: Request) -> ProjectId:
+    """Read the project's id from the path. Raises ProjectNotFound for what can't be one."""
+    named = str(request.path_params["project_id"])
+    try:
+        return ProjectId(str(UUID(named)))
+    except ValueError:
+        raise ProjectNotFound(named) from None

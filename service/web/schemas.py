@@ -1,6 +1,7 @@
 """The bodies of requests and answers. The handlers use these models, and /openapi.json is made from them."""
 
 import json
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -14,6 +15,8 @@ from service.workflow.ports import ProjectDraft
 
 # Each scene can cost dollars: more than this in one call is a mistake.
 MAX_SCENES = 10_000
+# As JSON writes it; after an even number of backslashes, else the text only speaks of it.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _absent(value: object) -> bool:
@@ -24,20 +27,23 @@ def _scene_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _finite(value: object) -> object:
-    # Infinity is no JSON, and no database could be asked about what holds it.
+def _storable(value: object) -> object:
+    # Neither is what a database takes: Infinity is no JSON, and Postgres has no NUL in a text.
     try:
-        json.dumps(value, allow_nan=False)
+        written = json.dumps(value, allow_nan=False)
     except ValueError:
         raise ValueError("numbers must be finite") from None
+    if _NUL.search(written):
+        raise ValueError("texts must not hold a NUL character")
     return value
 
 
 Optional = Field(default=None, exclude_if=_absent)
 SceneName = Annotated[str, BeforeValidator(_scene_text, json_schema_input_type=str | int)]
 ByScene = Annotated[
-    dict[str, dict[str, JsonValue] | None], Field(max_length=MAX_SCENES), AfterValidator(_finite)
+    dict[str, dict[str, JsonValue] | None], Field(max_length=MAX_SCENES), AfterValidator(_storable)
 ]
+Text = Annotated[str, AfterValidator(_storable)]
 Clips = Annotated[
     dict[str, str], Field(description='By task UUID: "pending", "failed" or the URL of the finished video.')
 ]
@@ -62,9 +68,9 @@ class NewProject(BaseModel):
 
     frames: ByScene
     scenes: ByScene = Field(default_factory=dict)
-    script: str | None = None
-    input_image_url: str | None = None
-    audio_recording_url: str | None = None
+    script: Text | None = None
+    input_image_url: Text | None = None
+    audio_recording_url: Text | None = None
 
     def draft(self) -> ProjectDraft:
         """Give it as the workflow takes it."""

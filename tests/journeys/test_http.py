@@ -66,6 +66,15 @@ async def test_bad_call_gets_a_sentence_and_a_code(
     assert len(answer["error"]) > 20
 
 
+@pytest.mark.parametrize("told", [{"script": "a\0b"}, {"scenes": {"1": {"description": "a\0b"}}}])
+async def test_text_that_no_database_takes_is_told_as_such(world: World, told: dict[str, object]) -> None:
+    status, answer = await world.post("/projects", {"frames": {}, **told})
+    assert (status, answer["code"]) == (422, "invalid_value")
+    assert "NUL" in answer["error"]
+    spoken_of = {"frames": {}, "script": "The character \\u0000."}
+    assert (await world.post("/projects", spoken_of))[0] == 201
+
+
 async def test_form_post_is_refused_so_that_no_strange_page_can_spend(world: World) -> None:
     project_id = await world.store(1)
     body = f'{{"project_id": "{project_id}"}}'.encode()
