@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -16,18 +16,22 @@ from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
+from service.stores.uploads import LocalUploads
 from service.web.access import Access
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
+from service.web.studio import Studio
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
+from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import Clock
 from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.settlement import Settler
 from service.workflow.submission import Submitter
+from service.workflow.watch import Watcher
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +66,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         callbacks=callbacks,
         check=check_video_url,
     )
-    settler = Settler(store, policy, clock, Redactor(settings.secrets).text)
+    watcher = Watcher(store)
+    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon)
     submitter = Submitter(
         store,
         runware,
@@ -74,8 +79,11 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)
     poller = Poller(store, runware, settler, submitter, background, clock, policy, interval)
+    past = Past(store, settings.generation)
     handlers = Handlers(
-        generator=Generator(store, runware, settler, submitter, clock, settings.generation),
+        generator=Generator(
+            store, runware, settler, submitter, clock, settings.generation, watcher.look_soon
+        ),
         checker=Checker(store, runware, settler),
         receiver=Receiver(settler),
         projects=Projects(store, clock),
@@ -83,6 +91,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         store=store,
         callbacks=callbacks,
         check_video_url=check_video_url,
+        watcher=watcher,
+        past=past,
+        clock=clock,
+        studio=Studio(
+            LocalUploads(settings.uploads_path),
+            past,
+            settings.public_url,
+            sign_in="token" if settings.service_token else "none",
+        ),
     )
 
     @asynccontextmanager
@@ -93,13 +110,16 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             await parts.enter_async_context(_settling(settler))
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
             await parts.enter_async_context(_polling(poller, interval))
+            await parts.enter_async_context(_watching(watcher))
             _log_start(settings, callbacks)
             yield
             log.info("stopping")
 
     token = settings.service_token
     access = Access(token.get_secret_value() if token else None)
-    return starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    app = starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    app.state.end_streams = watcher.close
+    return app
 
 
 @asynccontextmanager
@@ -110,6 +130,17 @@ async def _settling(settler: Settler) -> AsyncIterator[None]:
     finally:
         await settler.stop()
         await writer
+
+
+@asynccontextmanager
+async def _watching(watcher: Watcher) -> AsyncIterator[None]:
+    looking = asyncio.create_task(watcher.run(), name="watcher")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
 
 
 @asynccontextmanager

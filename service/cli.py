@@ -59,6 +59,7 @@ def serve(**options: Any) -> None:
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
     from service.app import build_app  # noqa: PLC0415 - as above
+    from service.serving import Server  # noqa: PLC0415 - as above
     from service.stores.sqlite import SQLiteStore  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
@@ -84,7 +85,7 @@ def serve(**options: Any) -> None:
             server_header=False,
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])
 
 
 @main.command()

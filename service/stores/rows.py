@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
-from service.clips.models import Clip, Project
+from service.clips.estimate import PastClip
+from service.clips.models import Clip, Project, ProjectOverview
 
 _CLIP = TypeAdapter(Clip)
 _PROJECT = TypeAdapter(Project)
+_OVERVIEW = TypeAdapter(ProjectOverview)
+_PAST_CLIP = TypeAdapter(PastClip)
+# A line of a list, not a script.
+_MAX_TITLE = 160
 _JSON_COLUMNS = ("scenes", "frames", "clips")
 
 
@@ -60,6 +65,25 @@ def read_project(row: Mapping[str, object]) -> Project:
     """Read a project from its columns; one that was not selected keeps its default."""
     decoded = {name: json.loads(str(row[name])) for name in _JSON_COLUMNS if row.get(name) is not None}
     return _PROJECT.validate_python({**row, **decoded})
+
+
+def read_overview(row: Mapping[str, object]) -> ProjectOverview:
+    """Read a list's entry from the columns of a project and what was counted beside them."""
+    urls = json.loads(str(row["thumbnails"]))
+    return _OVERVIEW.validate_python(
+        {
+            **row,
+            "project": read_project(row),
+            "title": " ".join(str(row["title"]).split())[:_MAX_TITLE],
+            "thumbnails": [url for url in urls if isinstance(url, str) and url],
+            "scenes": row["scene_count"],
+        }
+    )
+
+
+def read_past_clip(row: Mapping[str, object]) -> PastClip:
+    """Read what a successful clip tells about the next."""
+    return _PAST_CLIP.validate_python(row)
 
 
 def timestamp(moment: datetime | None) -> str | None:

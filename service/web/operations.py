@@ -16,16 +16,21 @@ from service.web.handlers import Handlers
 from service.web.schemas import (
     GenerateAnswer,
     Health,
+    ImageStored,
     NewProject,
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectNews,
     ProjectStored,
     Readiness,
     RetryCall,
     StatusAnswer,
+    StudioConfig,
+    StudioEstimates,
     WebhookReceipt,
 )
+from service.web.studio import UPLOADS_PATH, Studio
 
 _FUNCTIONS_PREFIX = "/functions/v1"
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
@@ -35,13 +40,14 @@ _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
 class Operation:
     """One call: where it is, what it takes and gives, which errors it may answer with.
 
+    `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`.
     `statuses` are those that the answer itself may come with; `status_of` picks one, else it is the first.
     """
 
     method: str
     path: str
-    handler: Callable[[Request], Awaitable[BaseModel]]
-    answer: type[BaseModel]
+    handler: Callable[[Request], Awaitable[BaseModel | Response]]
+    answer: type[BaseModel] | None
     body: type[BaseModel] | None = None
     query: Sequence[str] = ()
     errors: Sequence[int] = ()
@@ -49,6 +55,8 @@ class Operation:
     status_of: Callable[[Any], int] | None = None
     protected: bool = True
     alias: str | None = None
+    media_type: str = "application/json"
+    body_type: str = "application/json"
 
     @property
     def summary(self) -> str:
@@ -78,6 +86,15 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 503)
         ),
         Operation(
+            "GET",
+            "/projects/{project_id}/events",
+            handlers.watch_project,
+            ProjectNews,
+            errors=(401, 404, 503),
+            media_type="text/event-stream",
+        ),
+        *_studio(handlers.studio),
+        Operation(
             "POST",
             WEBHOOK_PATH,
             handlers.receive_webhook,
@@ -95,6 +112,31 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE),
             status_of=_readiness_status,
             protected=False,
+        ),
+    )
+
+
+def _studio(studio: Studio) -> Sequence[Operation]:
+    return (
+        Operation("GET", "/studio/config", studio.config, StudioConfig, protected=False),
+        Operation("GET", "/studio/estimates", studio.estimates, StudioEstimates, errors=(401, 503)),
+        Operation(
+            "POST",
+            UPLOADS_PATH,
+            studio.upload,
+            ImageStored,
+            errors=(400, 401, 413, 422, 503),
+            statuses=(HTTPStatus.CREATED,),
+            body_type="image/*",
+        ),
+        Operation(
+            "GET",
+            f"{UPLOADS_PATH}/{{name}}",
+            studio.uploaded,
+            None,
+            errors=(404,),
+            protected=False,
+            media_type="image/*",
         ),
     )
 
@@ -136,6 +178,8 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         if operation.protected:
             access.require(request)
         answer = await operation.handler(request)
+        if isinstance(answer, Response):
+            return answer
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
         return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
 

@@ -1,6 +1,6 @@
 import asyncio
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -63,6 +63,7 @@ class Generator:
     submitter: Submitter
     clock: Clock
     settings: GenerationSettings
+    on_change: Callable[[], None]
     # Kept only while a call holds or awaits them.
     _purchases: WeakValueDictionary[ProjectId, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
@@ -124,6 +125,7 @@ class Generator:
             chosen = choose(project_id, buying, attempts, _new_task_uuid, now)
             new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
             recorded = await self.store.record(project_id, chosen, now)
+            self.on_change()
         await self.submitter.submit([clip for clip in recorded if clip.task_uuid in new])
         after = progress(await self.store.current_clips(project_id), _scene_problems(planned))
         _raise_if_account_refused(after, new)

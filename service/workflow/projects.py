@@ -1,11 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.clips.models import Project, ProjectId
+from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
 from service.errors import ProjectNotFound
-from service.workflow.ports import Clock, ProjectDraft, Store
+from service.workflow.ports import Changes, Clock, ProjectDraft, Store
 
 
 async def existing_project(store: Store, project_id: ProjectId) -> Project:
@@ -14,6 +14,62 @@ async def existing_project(store: Store, project_id: ProjectId) -> Project:
     if project is None:
         raise ProjectNotFound(project_id)
     return project
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """A project and its current clips, as they stood at one sequence number.
+
+    `changed_at` has the sequence number of each clip's scene's last change; `edited` is that of the last edit
+    of scenes or frames. Never changed in place: who holds one may go on reading it.
+    """
+
+    project: Project
+    clips: Mapping[SceneKey, Clip]
+    changed_at: Mapping[SceneKey, int]
+    sequence: int
+    edited: int
+    cost_usd: float
+
+    @classmethod
+    def of(cls, project: Project, changes: Changes) -> "ProjectState":
+        """Put together a project and all changes since its beginning."""
+        return cls(project, {}, {}, 0, 0, 0).after(project, changes)
+
+    def after(self, project: Project, changes: Changes) -> "ProjectState":
+        """Give the state after some changes; `project` has been read after them if they were an edit."""
+        return ProjectState(
+            project,
+            {**self.clips, **{one.clip.scene: one.clip for one in changes.clips}},
+            {**self.changed_at, **{one.clip.scene: one.sequence for one in changes.clips}},
+            changes.sequence,
+            changes.edited,
+            changes.cost_usd,
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """Where each scene stands."""
+        return progress(self.clips.values(), frame_problems(self.project))
+
+    @property
+    def row(self) -> Project:
+        """The project's row, with the projection of the clips that stand beside it."""
+        return replace(self.project, clips=self.progress.clips or self.project.clips)
+
+    def changed_since(self, sequence: int) -> Sequence[Clip]:
+        """Give the current clips of the scenes that changed after this sequence number."""
+        return [clip for scene, clip in self.clips.items() if self.changed_at[scene] > sequence]
+
+
+async def read_state(store: Store, project_id: ProjectId) -> ProjectState:
+    """Read a project from its beginning. Raises ProjectNotFound and StoreUnavailable."""
+    found = await store.changes({project_id: 0})
+    # The row is read after the changes: what was edited in between is told again, never missed.
+    project = await existing_project(store, project_id)
+    if project_id not in found:
+        raise ProjectNotFound(project_id)
+    return ProjectState.of(project, found[project_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +83,10 @@ class Projects:
         """Store a new project. Raises StoreUnavailable."""
         return await self.store.create_project(draft, self.clock())
 
-    async def newest(self, limit: int) -> Sequence[Project]:
-        """Read the newest projects, without scripts, scenes and frames. Raises StoreUnavailable."""
+    async def newest(self, limit: int) -> Sequence[ProjectOverview]:
+        """Read the newest projects as a list shows them. Raises StoreUnavailable."""
         return await self.store.projects(limit)
 
-    async def detail(self, project_id: ProjectId) -> tuple[Project, Progress]:
+    async def detail(self, project_id: ProjectId) -> ProjectState:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
-        project = await existing_project(self.store, project_id)
-        now_known = progress(await self.store.current_clips(project_id), frame_problems(project))
-        # Read after the row, so that the row's own projection may be a moment older than the jobs beside it.
-        return replace(project, clips=now_known.clips or project.clips), now_known
+        return await read_state(self.store, project_id)

@@ -64,7 +64,7 @@ async def test_projects_are_listed_newest_first_and_no_more_than_asked_for(store
         await store.create_project(ProjectDraft(frames={}, scenes={}), NOON + timedelta(minutes=minute))
         for minute in range(3)
     ]
-    assert [project.id for project in await store.projects(2)] == [made[2], made[1]]
+    assert [listed.project.id for listed in await store.projects(2)] == [made[2], made[1]]
 
 
 async def test_clip_comes_back_as_it_was_recorded(store: Store, project_id: ProjectId) -> None:
