@@ -114,16 +114,18 @@ _OVERVIEWS = """
     SELECT
         id, listed.clips, video_url, input_image_url, audio_recording_url, created_at, updated_at,
         coalesce(nullif(trim(script), ''), (
-            SELECT json_extract(value, '$.description') FROM json_each(listed.scenes)
-            WHERE type = 'object' ORDER BY CAST(key AS INTEGER), key LIMIT 1
+            SELECT CASE type WHEN 'object' THEN json_extract(value, '$.description') END
+            FROM json_each(listed.scenes) ORDER BY CAST(key AS INTEGER), key LIMIT 1
         ), '') AS title,
         (
             SELECT json_group_array(url) FROM (
-                SELECT coalesce(
-                    json_extract(value, '$.first_frame'), json_extract(value, '$.last_frame')
-                ) AS url
-                FROM json_each(listed.frames)
-                WHERE type = 'object' AND url IS NOT NULL ORDER BY CAST(key AS INTEGER), key LIMIT :thumbnails
+                SELECT CASE pairs.type
+                    WHEN 'object' THEN json_extract(pairs.value, '$.' || ends.value)
+                END AS url
+                FROM json_each(listed.frames) AS pairs,
+                    json_each('["first_frame", "last_frame"]') AS ends
+                WHERE url IS NOT NULL
+                ORDER BY CAST(pairs.key AS INTEGER), pairs.key, ends.key LIMIT :thumbnails
             )
         ) AS thumbnails,
         (

@@ -67,7 +67,7 @@ export function projectView(projectId, { clips, onProblem }) {
     const now = Date.now() + (project.clockSkewMs ?? 0);
     for (const card of cards.values()) card.tick(now);
     const total = Math.max(cards.size, 1);
-    const done = project.jobs.reduce((sum, job) => sum + shareDone(job, now), 0);
+    const done = project.jobs.reduce((sum, job) => sum + (job.stage === "failed" ? 0 : shareDone(job, now)), 0);
     bar.value = Math.min(1, done / total);
     const counts = tally(project, cards.size);
     const state = projectState(counts);
@@ -155,5 +155,5 @@ function announce(before, after) {
     return;
   }
   const tenths = ({ completed, total }) => Math.floor((10 * completed) / Math.max(total, 1));
-  if (tenths(is) > tenths(was)) toast(`${clipCount(is)} are done.`);
+  if (tenths(is) > tenths(was)) toast(`${clipCount(is)} done.`);
 }

@@ -96,10 +96,14 @@ function card(project) {
         { class: "facts" },
         h("span", { class: `chip tone-${state.tone}` }, state.text),
         h("span", {}, clipCount(counts)),
-        project.cost_usd > 0 && h("span", {}, dollars(project.cost_usd)),
-        h("time", { datetime: project.created_at, class: "muted" }, age(project.created_at, Date.now())),
       ),
       h("progress", { class: `bar-${state.tone}`, max: "1", value: String(counts.total ? counts.completed / counts.total : 0), "aria-label": `Clips done: ${clipCount(counts)}` }),
+      h(
+        "p",
+        { class: "facts muted" },
+        h("time", { datetime: project.created_at }, age(project.created_at, Date.now())),
+        project.cost_usd > 0 && h("span", { class: "cost" }, dollars(project.cost_usd)),
+      ),
     ),
   );
 }

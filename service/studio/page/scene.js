@@ -56,8 +56,7 @@ export class SceneCard extends HTMLElement {
   /** Moves what moves with the time alone. */
   tick(now) {
     const { job, first, last } = this.#scene;
-    const missing = [!first && "first frame", !last && "last frame"].filter(Boolean).join(" and ");
-    const { text, tone } = describe(job, now, missing && `The ${missing} is missing.`);
+    const { text, tone } = describe(job, now, missingText(first, last));
     setText(this.#state, text);
     this.#state.className = `state tone-${tone}`;
     this.dataset.stage = job?.stage ?? "none";
@@ -145,6 +144,12 @@ export class SceneCard extends HTMLElement {
       );
     }
   }
+}
+
+function missingText(first, last) {
+  if (!first && !last) return "Both frames are missing.";
+  if (first && last) return "";
+  return `The ${first ? "last" : "first"} frame is missing.`;
 }
 
 customElements.define("scene-card", SceneCard);
