@@ -42,7 +42,7 @@ async def test_two_dropped_pairs_become_two_playing_clips(visit: Visit) -> None:
     await expect(create).to_be_enabled()
     await visit.page.get_by_role("textbox", name="Name (optional)").fill("Harbour at dawn")
     await visit.page.get_by_label("Prompt").first.fill("The sun rises.")
-    await visit.page.get_by_role("radiogroup", name="Duration of scene 2").get_by_text("6 s").click()
+    await visit.page.get_by_role("radiogroup", name="Duration of scene 2").get_by_label("6 s").check()
     await expect(visit.page.locator(".estimate")).to_contain_text("2 clips, 10 seconds")
     await visit.shot("create")
     await create.click()
