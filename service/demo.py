@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from service.app import build_app
+from service.clips.estimate import UsualTime, share_done
 from service.logs import configure_logs
 from service.sandbox.options import SandboxOptions
 from service.sandbox.server import Sandbox
@@ -28,8 +29,8 @@ from service.settings import IsolatedSettings
 _LOOK_INTERVAL_S = 0.25
 # Far beyond the sandbox's slowest job; whoever reaches it has found a fault.
 _GIVE_UP_AFTER_S = 120
-# The bar shows the time passed against the sandbox's usual time, and never reaches its end by itself.
-_USUAL_SECONDS = 8
+# Of the sandbox, as its options stand.
+_USUAL = UsualTime(median_s=5, p90_s=8, samples=0)
 _DURATION_TOLERANCE_S = 0.25
 # What a shell gives for a program that Ctrl-C ended.
 _EXIT_STOPPED = 130
@@ -173,8 +174,11 @@ async def _watch(session: aiohttp.ClientSession, url: str, console: Console) -> 
 
 def _show(bars: Progress, bar: TaskID, job: dict[str, Any], seconds: float) -> None:
     if job["settled_at"] is None:
-        done = 1 - math.exp(-seconds / _USUAL_SECONDS)
-        bars.update(bar, completed=done, state="sent" if job["status"] == "submitting" else "generating")
+        bars.update(
+            bar,
+            completed=share_done(seconds, _USUAL),
+            state="sent" if job["status"] == "submitting" else "generating",
+        )
     elif not bars.tasks[bar].finished:
         state = f"{job['status']}, by {job['settled_by']}"
         bars.update(bar, completed=1, state=state)
@@ -200,7 +204,9 @@ async def _report(session: aiohttp.ClientSession, jobs: Sequence[dict[str, Any]]
 
 
 def _tell_where_to_look(running: _Running, project_id: str, console: Console) -> None:
-    console.print("\nWhere to look:")
+    console.print(
+        f"\nOpen {running.service_url}/#/projects/{project_id} in a browser.\n\nWhere else to look:"
+    )
     for what, where in (
         ("the project, with its jobs", f"{running.service_url}/projects/{project_id}"),
         ("the calls", f"{running.service_url}/openapi.json"),

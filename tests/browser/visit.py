@@ -29,6 +29,10 @@ class Visit:
     context: BrowserContext
     page: Page
     complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hosts = {urlsplit(url).netloc for url in (self.world.url, self.world.sandbox_url)}
 
     def guard(self, page: Page) -> None:
         page.set_default_timeout(PATIENCE_MS)
@@ -113,8 +117,7 @@ class Visit:
         self.complaints.append(str(error))
 
     def _request(self, request: Request) -> None:
-        known = {urlsplit(url).netloc for url in (self.world.url, self.world.sandbox_url)}
-        if not request.url.startswith("blob:") and urlsplit(request.url).netloc not in known:
+        if not request.url.startswith("blob:") and urlsplit(request.url).netloc not in self.hosts:
             self.complaints.append(f"asked another host: {request.url}")
 
 

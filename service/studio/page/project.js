@@ -95,9 +95,10 @@ export function projectView(projectId, { clips, onProblem }) {
 
   async function generateMissing() {
     generate.disabled = true;
+    const missing = scenesOf(project).filter((scene) => !scene.job && scene.first && scene.last).length;
     try {
-      const answer = await clips.generate(projectId);
-      toast(`${plural(answer.pending, "clip")} submitted.`);
+      await clips.generate(projectId);
+      toast(`${plural(missing, "clip")} submitted.`);
     } catch (error) {
       toast(error.message, "failed");
     } finally {
@@ -142,14 +143,13 @@ function tally(project, scenes) {
 
 /** Says what has happened: a failure, each tenth done, the end. */
 function announce(before, after) {
-  const known = new Map(before.jobs.map((job) => [job.task_uuid, job.stage]));
-  for (const job of after.jobs) {
-    if (job.stage === "failed" && known.has(job.task_uuid) && known.get(job.task_uuid) !== "failed") {
-      toast(`Scene ${job.scene} failed: ${job.error.message}`, "failed");
-    }
+  const ended = new Set(before.jobs.filter((job) => job.settled_at).map((job) => job.task_uuid));
+  const news = after.jobs.filter((job) => job.settled_at && !ended.has(job.task_uuid));
+  for (const job of news.filter((one) => one.stage === "failed")) {
+    toast(`Scene ${job.scene} failed: ${job.error.message}`, "failed");
   }
   const [was, is] = [before, after].map((project) => tally(project, scenesOf(project).length));
-  if (was.pending && !is.pending) {
+  if (news.length && !is.pending) {
     if (is.failed) toast(`Finished: ${plural(is.completed, "clip")} done, ${is.failed} failed.`, "failed");
     else toast(is.completed === 1 ? "Your clip is ready." : `All ${is.completed} clips are ready.`, "done");
     return;
