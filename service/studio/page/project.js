@@ -1,5 +1,5 @@
 /** One project: its scenes in order, live. */
-import { clipCount, clock, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
+import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
 import { h, icon, setText } from "./dom.js";
 import { openPlayer } from "./player.js";
 import { SceneCard } from "./scene.js";
@@ -77,7 +77,7 @@ export function projectView(projectId, { clips, onProblem }) {
       h("span", { class: `chip tone-${state.tone}` }, state.text),
       h("span", {}, clipCount(counts)),
       project.cost_usd > 0 ? h("span", {}, `${dollars(project.cost_usd)} so far`) : "",
-      counts.pending ? h("span", { class: "muted" }, `Started ${clock((now - Math.min(...waitingSince(project))) / 1000)} ago`) : "",
+      counts.pending ? h("span", { class: "muted" }, `Started ${age(new Date(Math.min(...waitingSince(project))).toISOString(), now)}`) : "",
     );
   }
 
