@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -18,20 +18,24 @@ from service.runware.results import video_url_check
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
+from service.stores.uploads import LocalUploads
 from service.web.access import Access, SupabaseCallers
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
 from service.web.signing_keys import SigningKeys
+from service.web.studio import Studio
 from service.web.tokens import TokenVerifier
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
+from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import Clock
 from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.settlement import Settler
 from service.workflow.submission import Submitter
+from service.workflow.watch import Watcher
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +87,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     callbacks = callbacks_for(settings)
     store = store_for(settings)
     runware = runware_for(settings)
-    settler = Settler(store, policy, clock, Redactor(settings.secrets).text)
+    watcher = Watcher(store)
+    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon)
     submitter = Submitter(
         store,
         runware,
@@ -95,8 +100,11 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)
     poller = Poller(store, runware, settler, submitter, background, clock, policy, interval)
+    past = Past(store, settings.generation)
     handlers = Handlers(
-        generator=Generator(store, runware, settler, submitter, clock, settings.generation),
+        generator=Generator(
+            store, runware, settler, submitter, clock, settings.generation, watcher.look_soon
+        ),
         checker=Checker(store, runware, settler),
         receiver=Receiver(settler),
         projects=Projects(store, clock),
@@ -104,6 +112,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         store=store,
         callbacks=callbacks,
         check_video_url=video_url_check(settings.video_hosts),
+        watcher=watcher,
+        past=past,
+        clock=clock,
+        studio=Studio(
+            LocalUploads(settings.uploads_path),
+            past,
+            settings.public_url,
+            sign_in="token" if settings.service_token else "none",
+        ),
     )
     signing_keys = SigningKeys(settings.supabase_url) if settings.supabase_url else None
 
@@ -117,12 +134,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             await parts.enter_async_context(_settling(settler))
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
             await parts.enter_async_context(_polling(poller, interval))
+            await parts.enter_async_context(_watching(watcher))
             _log_start(settings, callbacks)
             yield
             log.info("stopping")
 
     access = Access(_revealed(settings.service_token), _supabase_callers(settings, signing_keys))
-    return starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    app = starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    app.state.end_streams = watcher.close
+    return app
 
 
 def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> SupabaseCallers | None:
@@ -149,6 +169,17 @@ async def _settling(settler: Settler) -> AsyncIterator[None]:
     finally:
         await settler.stop()
         await writer
+
+
+@asynccontextmanager
+async def _watching(watcher: Watcher) -> AsyncIterator[None]:
+    looking = asyncio.create_task(watcher.run(), name="watcher")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
 
 
 @asynccontextmanager

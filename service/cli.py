@@ -61,6 +61,7 @@ def serve(**options: Any) -> None:
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
     from service.app import build_app, store_for  # noqa: PLC0415 - as above
+    from service.serving import Server  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
         async with store_for(settings):
@@ -83,7 +84,7 @@ def serve(**options: Any) -> None:
             server_header=False,
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])
 
 
 @main.command()

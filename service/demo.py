@@ -171,7 +171,9 @@ async def _report(session: aiohttp.ClientSession, scenes: Sequence[SceneReport],
 
 
 def _tell_where_to_look(running: _Running, project_id: UUID, console: Console) -> None:
-    console.print("\nWhere to look:")
+    console.print(
+        f"\nOpen {running.service_url}/#/projects/{project_id} in a browser.\n\nWhere else to look:"
+    )
     for what, where in (
         ("the project, with its jobs", f"{running.service_url}/projects/{project_id}"),
         ("the calls", f"{running.service_url}/openapi.json"),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
 
     Signals are left to the caller. Raises RuntimeError if the application does not start.
     """
-    server = _Server(uvicorn.Config(app, access_log=False, ws="none", log_config=None))
+    server = _SignallessServer(uvicorn.Config(app, access_log=False, ws="none", log_config=None))
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started:
@@ -77,7 +78,18 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T | None:
     return asyncio.run(run())
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """Ends the application's open streams before it waits for open responses, which they would never end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        app = self.config.app
+        if isinstance(app, Starlette) and (end_streams := getattr(app.state, "end_streams", None)):
+            end_streams()
+        await super().shutdown(sockets)
+
+
+class _SignallessServer(Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""

@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def uploads_path(self) -> Path:
+        """The folder of the uploaded frames: beside the database, and named after it."""
+        return self.database_path.with_name(f"{self.database_path.stem}-uploads")
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
         held = [

@@ -105,6 +105,12 @@ class ServiceProcess:
         return await self._end(signal.SIGTERM)
 
     @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """All that it has logged."""
         return self._log.read_text("utf-8")

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +9,9 @@ SceneKey = NewType("SceneKey", str)
 TaskUUID = NewType("TaskUUID", str)
 Fingerprint = NewType("Fingerprint", str)
 UserId = NewType("UserId", str)
+
+
+THUMBNAILS = 6
 
 
 class ClipStatus(StrEnum):
@@ -158,3 +161,22 @@ class Project:
     input_image_url: str | None = None
     audio_recording_url: str | None = None
     user_id: UserId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOverview:
+    """A project as a list shows it.
+
+    `title` is the beginning of its script, else of its first scene's description; it can be empty.
+    `thumbnails` are the frames of its first scenes, at most `THUMBNAILS` of them. `completed`, `pending` and
+    `failed` count current clips, `scenes` all scenes; `cost_usd` adds up every attempt.
+    """
+
+    project: Project
+    title: str
+    thumbnails: Sequence[str]
+    scenes: int
+    completed: int
+    pending: int
+    failed: int
+    cost_usd: float

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from service.clips.models import Clip, ClipStatus, SceneKey
 from service.clips.planning import scene_order
@@ -13,6 +14,32 @@ _SHOWN = {
     ClipStatus.FAILED: "failed",
 }
 _NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
+
+
+class Stage(StrEnum):
+    """What is happening to a clip right now, as far as the service knows."""
+
+    QUEUED = "queued"
+    """Recorded; its request has not been sent yet."""
+    SENT = "sent"
+    """On its way; Runware has not acknowledged it yet."""
+    GENERATING = "generating"
+    """Runware has it."""
+    CHECKING = "checking"
+    """Runware did not know it when it was last asked, so that it is asked again."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+def stage(clip: Clip) -> Stage:
+    """Say what is happening to a clip."""
+    if clip.status.settled:
+        return Stage.SUCCEEDED if clip.status is ClipStatus.SUCCEEDED else Stage.FAILED
+    if clip.status is ClipStatus.PENDING:
+        return Stage.CHECKING if clip.unknown_answers else Stage.GENERATING
+    if clip.sends > 1:
+        return Stage.CHECKING
+    return Stage.SENT if clip.sends else Stage.QUEUED
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.clips.models import Clip, Project
+from service.clips.estimate import PastClip
+from service.clips.models import Clip, Project, ProjectOverview
 
 _CLIP = TypeAdapter(Clip)
 _PROJECT = TypeAdapter(Project)
+_OVERVIEW = TypeAdapter(ProjectOverview)
+_PAST_CLIP = TypeAdapter(PastClip)
+# A line of a list, not a script.
+_MAX_TITLE = 160
 
 
 def clip_row(clip: Clip) -> dict[str, object]:
@@ -57,6 +63,24 @@ def read_clip(row: Mapping[str, object]) -> Clip:
 def read_project(row: Mapping[str, object]) -> Project:
     """Read a project from its columns; one that was not selected, or is null, keeps its default."""
     return _PROJECT.validate_python({name: value for name, value in row.items() if value is not None})
+
+
+def read_overview(row: Mapping[str, Any]) -> ProjectOverview:
+    """Read a list's entry from the columns of a project and what was counted beside them."""
+    return _OVERVIEW.validate_python(
+        {
+            **row,
+            "project": read_project(row),
+            "title": " ".join(str(row["title"]).split())[:_MAX_TITLE],
+            "thumbnails": [url for url in row["thumbnails"] if isinstance(url, str) and url],
+            "scenes": row["scene_count"],
+        }
+    )
+
+
+def read_past_clip(row: Mapping[str, object]) -> PastClip:
+    """Read what a successful clip tells about the next."""
+    return _PAST_CLIP.validate_python(row)
 
 
 def timestamp(moment: datetime | None) -> str | None:

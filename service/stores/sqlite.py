@@ -2,7 +2,7 @@ import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,15 +12,33 @@ from typing import Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID, UserId
+from service.clips.estimate import PastClip
+from service.clips.models import (
+    THUMBNAILS,
+    Clip,
+    Fingerprint,
+    Project,
+    ProjectId,
+    ProjectOverview,
+    TaskUUID,
+    UserId,
+)
 from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
-from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
+from service.stores.rows import (
+    clip_row,
+    clip_state,
+    read_clip,
+    read_overview,
+    read_past_clip,
+    read_project,
+    timestamp,
+)
 from service.stores.sqlite_schema import MIGRATIONS
-from service.workflow.ports import ProjectDraft
+from service.workflow.ports import Changed, Changes, ProjectDraft
 
 T = TypeVar("T")
 
-_JSON_COLUMNS = frozenset({"scenes", "frames", "clips", "request"})
+_JSON_COLUMNS = frozenset({"scenes", "frames", "clips", "request", "thumbnails"})
 
 # How long a write waits for another process that has the same file open.
 _BUSY_TIMEOUT_S = 10.0
@@ -80,6 +98,78 @@ _PROJECTION = """
         FROM clip_places WHERE project_id = :project_id AND place = 1
         ORDER BY CAST(scene AS INTEGER), scene
     )
+"""
+# The places are read once for all projects of the list. A scene is a key of either column.
+_OVERVIEWS = """
+    WITH listed AS (
+        SELECT * FROM projects WHERE :user_id IS NULL OR user_id = :user_id
+        ORDER BY created_at DESC, id LIMIT :limit
+    ),
+    counted AS (
+        SELECT
+            project_id,
+            sum(status = 'succeeded') AS completed,
+            sum(status IN ('submitting', 'pending')) AS pending,
+            sum(status = 'failed') AS failed
+        FROM clip_places WHERE place = 1 AND project_id IN (SELECT id FROM listed) GROUP BY project_id
+    ),
+    paid AS (
+        SELECT project_id, sum(cost_usd) AS cost_usd
+        FROM clips WHERE project_id IN (SELECT id FROM listed) GROUP BY project_id
+    )
+    SELECT
+        id, user_id, listed.clips, video_url, input_image_url, audio_recording_url, created_at, updated_at,
+        coalesce(nullif(trim(script), ''), (
+            SELECT CASE type WHEN 'object' THEN json_extract(value, '$.description') END
+            FROM json_each(listed.scenes) ORDER BY CAST(key AS INTEGER), key LIMIT 1
+        ), '') AS title,
+        (
+            SELECT json_group_array(url) FROM (
+                SELECT CASE pairs.type
+                    WHEN 'object' THEN json_extract(pairs.value, '$.' || ends.value)
+                END AS url
+                FROM json_each(listed.frames) AS pairs,
+                    json_each('["first_frame", "last_frame"]') AS ends
+                WHERE url IS NOT NULL
+                ORDER BY CAST(pairs.key AS INTEGER), pairs.key, ends.key LIMIT :thumbnails
+            )
+        ) AS thumbnails,
+        (
+            SELECT count(*) FROM (
+                SELECT key FROM json_each(listed.frames) UNION SELECT key FROM json_each(listed.scenes)
+            )
+        ) AS scene_count,
+        coalesce(completed, 0) AS completed,
+        coalesce(pending, 0) AS pending,
+        coalesce(failed, 0) AS failed,
+        coalesce(cost_usd, 0) AS cost_usd
+    FROM listed
+    LEFT JOIN counted ON counted.project_id = id
+    LEFT JOIN paid ON paid.project_id = id
+    ORDER BY created_at DESC, id
+"""
+_NEWS = """
+    SELECT projects.id, sequence, edited, asked.value AS since
+    FROM json_each(?) AS asked JOIN projects ON projects.id = asked.key WHERE sequence > asked.value
+"""
+_CHANGED_CLIPS = """
+    SELECT clips.*, changed.sequence AS scene_sequence FROM clip_places AS places
+    JOIN (
+        SELECT scene, max(sequence) AS sequence FROM clips
+        WHERE project_id = :project_id AND sequence > :since GROUP BY scene
+    ) AS changed ON changed.scene = places.scene
+    JOIN clips ON clips.task_uuid = places.task_uuid
+    WHERE places.project_id = :project_id AND place = 1
+"""
+_PAST_CLIPS = """
+    SELECT
+        json_extract(request, '$.settings.model') AS model,
+        json_extract(request, '$.settings.resolution') AS resolution,
+        json_extract(request, '$.settings.generate_audio') AS generate_audio,
+        json_extract(request, '$.duration_s') AS duration_s,
+        (julianday(settled_at) - julianday(submitted_at)) * 86400 AS seconds,
+        cost_usd
+    FROM clips WHERE status = 'succeeded' AND reopened_at IS NULL ORDER BY settled_at DESC LIMIT ?
 """
 _CLAIM = """
     UPDATE clips SET lease_owner = :owner, leased_until = :leased_until
@@ -159,16 +249,26 @@ class SQLiteStore:
 
         return await self._reader.run(read)
 
-    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
-        """Read the newest projects, newest first, without their scripts, scenes and frames."""
-        sql = (
-            "SELECT id, clips, video_url, input_image_url, audio_recording_url, user_id, "
-            "created_at, updated_at FROM projects WHERE :user_id IS NULL OR user_id = :user_id "
-            "ORDER BY created_at DESC LIMIT :limit"
-        )
-        values = {"limit": limit, "user_id": user_id}
+    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
+        """Read the newest projects, newest first, in one query; their rows come without scenes and frames."""
+        values = {"limit": limit, "user_id": user_id, "thumbnails": THUMBNAILS}
         return await self._reader.run(
-            lambda db: [read_project(_decoded(row)) for row in db.execute(sql, values)]
+            lambda db: [read_overview(_decoded(row)) for row in db.execute(_OVERVIEWS, values)]
+        )
+
+    async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:
+        """Read what is new of these projects since these sequence numbers, 0 being before everything."""
+
+        def read(db: sqlite3.Connection) -> Mapping[ProjectId, Changes]:
+            news = db.execute(_NEWS, [json.dumps(since)]).fetchall()
+            return {ProjectId(row["id"]): _changes(db, row) for row in news}
+
+        return await self._reader.run(read)
+
+    async def past_clips(self, limit: int) -> Sequence[PastClip]:
+        """Read the newest successful clips, newest first, without those that a person asked for again."""
+        return await self._reader.run(
+            lambda db: [read_past_clip(dict(row)) for row in db.execute(_PAST_CLIPS, [limit])]
         )
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
@@ -332,6 +432,17 @@ def _migrate(db: sqlite3.Connection) -> None:
         for statement in migration:
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _changes(db: sqlite3.Connection, news: sqlite3.Row) -> Changes:
+    values = {"project_id": news["id"], "since": news["since"]}
+    clips = [
+        Changed(row["scene_sequence"], read_clip(_decoded(row))) for row in db.execute(_CHANGED_CLIPS, values)
+    ]
+    (cost_usd,) = db.execute(
+        "SELECT total(cost_usd) FROM clips WHERE project_id = :project_id", values
+    ).fetchone()
+    return Changes(news["sequence"], news["edited"], cost_usd, clips)
 
 
 def _write_projections(db: sqlite3.Connection, project_ids: Collection[ProjectId], now: datetime) -> None:

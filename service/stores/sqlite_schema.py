@@ -80,4 +80,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        # Sequence numbers, for those who watch. Triggers give them, so that no writer can forget to.
+        "ALTER TABLE projects ADD COLUMN sequence INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE projects ADD COLUMN edited INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE clips ADD COLUMN sequence INTEGER NOT NULL DEFAULT 1",
+        "CREATE INDEX clips_by_sequence ON clips (project_id, sequence)",
+        "CREATE INDEX clips_succeeded ON clips (settled_at) WHERE status = 'succeeded'",
+        """
+        CREATE TRIGGER clip_recorded AFTER INSERT ON clips
+        BEGIN
+            UPDATE projects SET sequence = sequence + 1 WHERE id = NEW.project_id;
+            UPDATE clips SET sequence = (SELECT sequence FROM projects WHERE id = NEW.project_id)
+            WHERE task_uuid = NEW.task_uuid;
+        END
+        """,
+        """
+        CREATE TRIGGER clip_changed AFTER UPDATE OF status, superseded ON clips
+        BEGIN
+            UPDATE projects SET sequence = sequence + 1 WHERE id = NEW.project_id;
+            UPDATE clips SET sequence = (SELECT sequence FROM projects WHERE id = NEW.project_id)
+            WHERE task_uuid = NEW.task_uuid;
+        END
+        """,
+        """
+        CREATE TRIGGER project_edited AFTER UPDATE OF script, scenes, frames ON projects
+        BEGIN
+            UPDATE projects SET sequence = sequence + 1, edited = sequence + 1 WHERE id = NEW.id;
+        END
+        """,
+    ),
 )

@@ -9,11 +9,29 @@ from postgrest import APIError, APIResponse
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID, UserId
+from service.clips.estimate import PastClip
+from service.clips.models import (
+    THUMBNAILS,
+    Clip,
+    Fingerprint,
+    Project,
+    ProjectId,
+    ProjectOverview,
+    TaskUUID,
+    UserId,
+)
 from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
-from service.stores.rows import clip_row, clip_state, read_clip, read_project, timestamp
+from service.stores.rows import (
+    clip_row,
+    clip_state,
+    read_clip,
+    read_overview,
+    read_past_clip,
+    read_project,
+    timestamp,
+)
 from service.stores.supabase_schema import MIGRATIONS
-from service.workflow.ports import ProjectDraft
+from service.workflow.ports import Changed, Changes, ProjectDraft
 
 # Supabase ends a statement after 8 s (the role `authenticator`'s own setting); its answer comes after that.
 _TIMEOUT = httpx.Timeout(10, connect=5)
@@ -70,10 +88,27 @@ class SupabaseStore:
         row = await self._call("project", {"id": project_id})
         return None if row is None else read_project(row)
 
-    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
-        """Read the newest projects, newest first, without their scripts, scenes and frames."""
-        newest = await self._call("projects", {"limit": limit, "user_id": user_id})
-        return [read_project(row) for row in newest]
+    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
+        """Read the newest projects, newest first, in one query; their rows come without scenes and frames."""
+        payload = {"limit": limit, "user_id": user_id, "thumbnails": THUMBNAILS}
+        return [read_overview(row) for row in await self._call("projects", payload)]
+
+    async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:
+        """Read what is new of these projects since these sequence numbers, 0 being before everything."""
+        found = await self._call("changes", {"since": since})
+        return {
+            ProjectId(project_id): Changes(
+                sequence=news["sequence"],
+                edited=news["edited"],
+                cost_usd=news["cost_usd"],
+                clips=[Changed(row["sequence"], read_clip(row)) for row in news["clips"]],
+            )
+            for project_id, news in found.items()
+        }
+
+    async def past_clips(self, limit: int) -> Sequence[PastClip]:
+        """Read the newest successful clips, newest first, without those that a person asked for again."""
+        return [read_past_clip(row) for row in await self._call("past_clips", {"limit": limit})]
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""

@@ -47,12 +47,19 @@ class TooLarge(ServiceError):
     code = "body_too_large"
 
 
+class UploadNotFound(ServiceError):
+    """There is no uploaded image of this name."""
+
+    code = "upload_not_found"
+
+
 STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     MalformedResult: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     ProjectNotFound: HTTPStatus.NOT_FOUND,
     ClipNotFound: HTTPStatus.NOT_FOUND,
+    UploadNotFound: HTTPStatus.NOT_FOUND,
     FramesNotReady: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,

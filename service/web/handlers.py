@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
+from starlette.responses import Response
 
 from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller
@@ -12,26 +13,30 @@ from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck, pushed_outcomes
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
 from service.web.errors import InvalidValue
+from service.web.events import event_stream, read_sequence
 from service.web.schemas import (
     GenerateAnswer,
     Health,
+    ListedProject,
     NewProject,
     ProjectCall,
     ProjectDetail,
     ProjectList,
     ProjectStored,
-    ProjectSummary,
     Readiness,
     RetryCall,
     StatusAnswer,
     WebhookReceipt,
 )
+from service.web.studio import Studio
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
+from service.workflow.past import Past
 from service.workflow.poll import Poller
-from service.workflow.ports import Store
+from service.workflow.ports import Clock, Store
 from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
+from service.workflow.watch import Watcher
 
 MAX_PROJECTS = 1000
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_PROJECTS)])
@@ -49,6 +54,10 @@ class Handlers:
     store: Store
     callbacks: CallbackURLs
     check_video_url: URLCheck
+    watcher: Watcher
+    past: Past
+    clock: Clock
+    studio: Studio
 
     async def generate_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a job for each scene that has both frames and no clip yet."""
@@ -81,11 +90,18 @@ class Handlers:
         except ValidationError:
             raise InvalidValue(f"limit must be a whole number from 1 to {MAX_PROJECTS}.") from None
         newest = await self.projects.newest(limit, caller)
-        return ProjectList(projects=[ProjectSummary.of(project) for project in newest])
+        return ProjectList(projects=[ListedProject.of_overview(overview) for overview in newest])
 
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
-        return ProjectDetail.with_jobs(*await self.projects.detail(_named_project(request), caller))
+        state = await self.projects.detail(_named_project(request), caller)
+        return ProjectDetail.of_state(state, await self.past.usual_times(), self.clock())
+
+    async def watch_project(self, request: Request, caller: Caller) -> Response:
+        """Tell of a project's changes as they happen, as server-sent events."""
+        since = read_sequence(request.headers.get("last-event-id", ""))
+        updates = await self.watcher.watch(_named_project(request), caller, since)
+        return event_stream(updates, self.past, self.clock)
 
     async def receive_webhook(self, request: Request, _caller: Caller) -> WebhookReceipt:
         """Take a result that Runware pushes to a job's callback URL."""

@@ -30,7 +30,8 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     """Describe the calls as an OpenAPI 3.1 document, with the schemas of the models that the handlers use."""
     used: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorAnswer, "serialization")}
     for operation in listed:
-        used.add((operation.answer, "serialization"))
+        if operation.answer is not None:
+            used.add((operation.answer, "serialization"))
         if operation.body is not None:
             used.add((operation.body, "validation"))
     references, definitions = models_json_schema(
@@ -53,11 +54,11 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
 
 
 def _describe(operation: Operation, path: str, references: _Models) -> dict[str, object]:
-    def content(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, object]:
-        return {"application/json": {"schema": references[model, mode]}}
-
-    def response(status: int, model: type[BaseModel]) -> dict[str, object]:
-        return {"description": HTTPStatus(status).phrase, "content": content(model, "serialization")}
+    def response(
+        status: int, model: type[BaseModel] | None, media_type: str = "application/json"
+    ) -> dict[str, object]:
+        described = {media_type: {"schema": references[model, "serialization"]} if model else {}}
+        return {"description": HTTPStatus(status).phrase, "content": described}
 
     described: dict[str, object] = {
         "operationId": re.sub(r"\W+", "_", f"{operation.method}{path}").strip("_").lower(),
@@ -67,12 +68,16 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
             *(_parameter(name, "query", required=not operation.protected) for name in operation.query),
         ],
         "responses": {
-            **{str(int(status)): response(status, operation.answer) for status in operation.statuses},
+            **{
+                str(int(status)): response(status, operation.answer, operation.media_type)
+                for status in operation.statuses
+            },
             **{str(status): response(status, ErrorAnswer) for status in operation.errors},
         },
     }
-    if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": content(operation.body, "validation")}
+    if operation.body is not None or operation.body_type != "application/json":
+        schema = {"schema": references[operation.body, "validation"]} if operation.body else {}
+        described["requestBody"] = {"required": True, "content": {operation.body_type: schema}}
     if operation.protected:
         described["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
     return described

@@ -17,27 +17,33 @@ from service.web.handlers import Handlers
 from service.web.schemas import (
     GenerateAnswer,
     Health,
+    ImageStored,
     NewProject,
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectNews,
     ProjectStored,
     Readiness,
     RetryCall,
     StatusAnswer,
+    StudioConfig,
+    StudioEstimates,
     WebhookReceipt,
 )
+from service.web.studio import UPLOADS_PATH, Studio
 
 _FUNCTIONS_PREFIX = "/functions/v1"
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
 
-Handler = Callable[[Request, Caller], Awaitable[BaseModel]]
+Handler = Callable[[Request, Caller], Awaitable[BaseModel | Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One call: where it is, what it takes and gives, which errors it may answer with.
 
+    `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`.
     Whoever calls one that is not `protected` is anonymous. `statuses` are those that the answer itself may
     come with; `status_of` picks one, else it is the first.
     """
@@ -45,7 +51,7 @@ class Operation:
     method: str
     path: str
     handler: Handler
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
     body: type[BaseModel] | None = None
     query: Sequence[str] = ()
     errors: Sequence[int] = ()
@@ -53,6 +59,8 @@ class Operation:
     status_of: Callable[[Any], int] | None = None
     protected: bool = True
     alias: str | None = None
+    media_type: str = "application/json"
+    body_type: str = "application/json"
 
     @property
     def summary(self) -> str:
@@ -82,6 +90,15 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 503)
         ),
         Operation(
+            "GET",
+            "/projects/{project_id}/events",
+            handlers.watch_project,
+            ProjectNews,
+            errors=(401, 404, 503),
+            media_type="text/event-stream",
+        ),
+        *_studio(handlers.studio),
+        Operation(
             "POST",
             WEBHOOK_PATH,
             handlers.receive_webhook,
@@ -99,6 +116,31 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE),
             status_of=_readiness_status,
             protected=False,
+        ),
+    )
+
+
+def _studio(studio: Studio) -> Sequence[Operation]:
+    return (
+        Operation("GET", "/studio/config", studio.config, StudioConfig, protected=False),
+        Operation("GET", "/studio/estimates", studio.estimates, StudioEstimates, errors=(401, 503)),
+        Operation(
+            "POST",
+            UPLOADS_PATH,
+            studio.upload,
+            ImageStored,
+            errors=(400, 401, 413, 422, 503),
+            statuses=(HTTPStatus.CREATED,),
+            body_type="image/*",
+        ),
+        Operation(
+            "GET",
+            f"{UPLOADS_PATH}/{{name}}",
+            studio.uploaded,
+            None,
+            errors=(404,),
+            protected=False,
+            media_type="image/*",
         ),
     )
 
@@ -139,6 +181,8 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
     async def respond(request: Request) -> Response:
         caller = await access.caller(request) if operation.protected else Anonymous()
         answer = await operation.handler(request, caller)
+        if isinstance(answer, Response):
+            return answer
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
         return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
 

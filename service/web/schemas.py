@@ -2,16 +2,20 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
-from service.clips.models import Clip, Project
-from service.clips.progress import Progress, SceneProgress
+from service.clips.estimate import UsualTime
+from service.clips.models import Clip, Project, ProjectOverview
+from service.clips.progress import Progress, SceneProgress, Stage, stage
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
+from service.workflow.projects import ProjectState
 
 # Each scene can cost dollars: more than this in one call is a mistake.
 MAX_SCENES = 10_000
@@ -38,6 +42,7 @@ def _storable(value: object) -> object:
     return value
 
 
+UsualTimes = Mapping[tuple[str, int], UsualTime]
 Optional = Field(default=None, exclude_if=_absent)
 SceneName = Annotated[str, BeforeValidator(_scene_text, json_schema_input_type=str | int)]
 ByScene = Annotated[
@@ -174,8 +179,16 @@ class JobError(BaseModel):
     kind: str
 
 
+class Usual(BaseModel):
+    """How long such clips took here, in seconds from submission to success."""
+
+    median_s: float
+    p90_s: float
+    samples: int
+
+
 class Job(BaseModel):
-    """A scene's current clip."""
+    """A scene's current clip. `usual` is null until enough such clips have been made here."""
 
     scene: str
     task_uuid: str
@@ -188,11 +201,16 @@ class Job(BaseModel):
     submitted_at: datetime
     settled_at: datetime | None
     settled_by: Literal["webhook", "poll", "check", "submission", "timeout"] | None
+    stage: Stage
+    waiting_since: datetime
+    usual: Usual | None
 
     @classmethod
-    def of(cls, clip: Clip) -> Self:
-        """Tell of a clip."""
+    def of(cls, clip: Clip, times: UsualTimes) -> Self:
+        """Tell of a clip, beside the usual times by model and duration."""
         failure = clip.failure
+        request = clip.request
+        usual = times.get((request.settings.model, request.duration_s))
         return cls(
             scene=clip.scene,
             task_uuid=clip.task_uuid,
@@ -205,6 +223,9 @@ class Job(BaseModel):
             submitted_at=clip.submitted_at,
             settled_at=clip.settled_at,
             settled_by=clip.settled_by and clip.settled_by.value,
+            stage=stage(clip),
+            waiting_since=clip.waiting_since,
+            usual=usual and Usual(**asdict(usual)),
         )
 
 
@@ -226,25 +247,127 @@ class ProjectSummary(BaseModel):
         return cls.model_validate(project, from_attributes=True)
 
 
+class Tally(BaseModel):
+    """How many scenes there are, and how many have their video, may still get it, or will not."""
+
+    total: int
+    completed: int
+    pending: int
+    failed: int
+
+
+class ListedProject(ProjectSummary):
+    """A project as a list shows it: `thumbnails` are frames of its first scenes; `title` can be empty.
+
+    `counts` has every scene in its total; one for which no clip was asked for yet is in no other count.
+    """
+
+    title: str
+    thumbnails: list[str]
+    counts: Tally
+    cost_usd: float
+
+    @classmethod
+    def of_overview(cls, overview: ProjectOverview) -> Self:
+        """Tell of a project and what was counted of it."""
+        return cls(
+            **ProjectSummary.of(overview.project).model_dump(),
+            title=overview.title,
+            thumbnails=list(overview.thumbnails),
+            counts=Tally(
+                total=overview.scenes,
+                completed=overview.completed,
+                pending=overview.pending,
+                failed=overview.failed,
+            ),
+            cost_usd=overview.cost_usd,
+        )
+
+
 class ProjectList(BaseModel):
     """The newest projects, newest first."""
 
-    projects: list[ProjectSummary]
+    projects: list[ListedProject]
 
 
-class ProjectDetail(ProjectSummary):
+class ProjectNews(BaseModel):
+    """How a project stands: `sequence` rises with each change, `now` is the service's clock.
+
+    `jobs` has the scenes' current clips in scene order; in an event, of those scenes alone that changed.
+    `counts` are those of `check-clips-status`; `cost_usd` adds up every attempt.
+    """
+
+    sequence: int
+    now: datetime
+    counts: Tally
+    cost_usd: float
+    jobs: list[Job]
+
+
+class ProjectDetail(ProjectSummary, ProjectNews):
     """A project's row under its column names, and its jobs in scene order."""
 
     script: str | None
     scenes: Any
     frames: Any
-    jobs: list[Job]
 
     @classmethod
-    def with_jobs(cls, project: Project, progress: Progress) -> Self:
-        """Tell of a project and of its clips."""
-        columns = {name: getattr(project, name) for name in project.__dataclass_fields__}
-        return cls(**columns, jobs=[Job.of(scene.clip) for scene in progress.scenes if scene.clip])
+    def of_state(cls, state: ProjectState, times: UsualTimes, now: datetime) -> Self:
+        """Tell of a project and of all its clips."""
+        row, scenes = state.row, state.progress.scenes
+        columns = {name: getattr(row, name) for name in row.__dataclass_fields__}
+        return cls(**columns, **project_news(state, [s.clip for s in scenes if s.clip], times, now))
+
+
+def project_news(
+    state: ProjectState, clips: Sequence[Clip], times: UsualTimes, now: datetime
+) -> dict[str, Any]:
+    """Give the fields of ProjectNews, with the jobs of these clips."""
+    progress = state.progress
+    return {
+        "sequence": state.sequence,
+        "now": now,
+        "counts": Tally(
+            total=progress.total,
+            completed=progress.completed,
+            pending=progress.pending,
+            failed=progress.failed,
+        ),
+        "cost_usd": state.cost_usd,
+        "jobs": [Job.of(clip, times) for clip in clips],
+    }
+
+
+class ImageStored(BaseModel):
+    """Where an uploaded image is, for `frames`, and its size in pixels."""
+
+    url: str
+    width: int
+    height: int
+
+
+class StudioConfig(BaseModel):
+    """What a page has to know before anyone signs in. `sign_in` says what by; durations are in seconds."""
+
+    sign_in: Literal["none", "token"]
+    durations_s: list[int]
+    max_upload_bytes: int
+    upload_types: list[str]
+
+
+class PriceEstimate(BaseModel):
+    """What a second of video costs: by Runware's price list, or by what past clips cost here."""
+
+    usd_per_second: float
+    basis: Literal["published", "past"]
+
+
+class StudioEstimates(BaseModel):
+    """What the next clip will be like. `price` is null where neither Runware nor the past says."""
+
+    model: str
+    resolution: str
+    price: PriceEstimate | None
 
 
 class WebhookReceipt(BaseModel):

@@ -18,6 +18,7 @@ from service.web.errors import error_response, http_error, service_error
 from service.web.handlers import Handlers
 from service.web.openapi import openapi
 from service.web.operations import operations, routes
+from service.web.studio import page_routes
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ def starlette_app(
         return JSONResponse(document)
 
     app = Starlette(
-        routes=[*routes(listed, access), Route("/openapi.json", describe)],
+        routes=[*routes(listed, access), Route("/openapi.json", describe), *page_routes()],
         middleware=[
             Middleware(
                 CORSMiddleware,

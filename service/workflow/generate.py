@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,6 +76,7 @@ class Generator:
     submitter: Submitter
     clock: Clock
     settings: GenerationSettings
+    on_change: Callable[[], None]
 
     async def generate(self, project_id: ProjectId, caller: Caller) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
@@ -152,6 +153,7 @@ class Generator:
         chosen = choose(project_id, wanted, attempts, _new_task_uuid, now)
         new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
         recorded = await self.store.record(project_id, chosen, now, owner)
+        self.on_change()
         return [clip for clip in recorded if clip.task_uuid in new]
 
     @asynccontextmanager

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, TaskUUID, UserId
+from service.clips.estimate import PastClip
+from service.clips.images import ImageType
+from service.clips.models import Clip, Fingerprint, Project, ProjectId, ProjectOverview, TaskUUID, UserId
 from service.clips.outcomes import Outcome
 
 Clock = Callable[[], datetime]
@@ -27,6 +30,28 @@ class ProjectDraft:
     user_id: UserId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The current clip of a scene, and the project's sequence number of the scene's last change."""
+
+    sequence: int
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is new of a project since a sequence number.
+
+    `sequence` is where it stands now, `edited` where its scenes or frames were last edited; `cost_usd` adds
+    up every attempt; `clips` has the scenes that changed, each by its current clip.
+    """
+
+    sequence: int
+    edited: int
+    cost_usd: float
+    clips: Sequence[Changed]
+
+
 class Store(Protocol):
     """Projects and the ledger of clips. Every method raises StoreUnavailable, and then has changed nothing.
 
@@ -36,6 +61,9 @@ class Store(Protocol):
     in the same transaction, and only if that projection has changed. The current clip of a scene is, among
     the attempts at what was last asked for it, the first that succeeded, else the newest that still may, else
     the newest.
+
+    Each change of a clip, and each edit of a project's scenes or frames, takes the project's next sequence
+    number inside its own transaction, so that the numbers follow the order of the commits.
     """
 
     async def missing_migrations(self) -> Sequence[str]:
@@ -47,11 +75,20 @@ class Store(Protocol):
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
 
-    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
-        """Read the newest projects, newest first, without their scripts, scenes and frames.
+    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
+        """Read the newest projects, newest first, in one query; their rows come without scenes and frames.
 
         With a `user_id`, only those that this user owns.
         """
+
+    async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:
+        """Read what is new of these projects since these sequence numbers, 0 being before everything.
+
+        Projects without news are left out, and so are those that are not there.
+        """
+
+    async def past_clips(self, limit: int) -> Sequence[PastClip]:
+        """Read the newest successful clips, newest first, without those that a person asked for again."""
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""
@@ -88,6 +125,16 @@ class Store(Protocol):
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
         """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
+
+
+class Uploads(Protocol):
+    """Where frames are kept that people upload. Both methods raise StoreUnavailable."""
+
+    async def keep(self, image: bytes, image_type: ImageType) -> str:
+        """Keep an image for good; gives its name, which only those know who have been given it."""
+
+    async def find(self, name: str) -> tuple[Path, ImageType] | None:
+        """Find a kept image by its name; None for any other name."""
 
 
 class Provider(Protocol):

@@ -1,12 +1,12 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.clips.models import Project, ProjectId
+from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey
 from service.clips.ownership import Anonymous, Caller, User, answers_to
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
 from service.errors import ProjectNotFound, Unauthorized
-from service.workflow.ports import Clock, ProjectDraft, Store
+from service.workflow.ports import Changes, Clock, ProjectDraft, Store
 
 
 async def existing_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
@@ -22,6 +22,65 @@ async def existing_project(store: Store, project_id: ProjectId, caller: Caller) 
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectState:
+    """A project and its current clips, as they stood at one sequence number.
+
+    `changed_at` has the sequence number of each clip's scene's last change; `edited` is that of the last edit
+    of scenes or frames. Never changed in place: who holds one may go on reading it.
+    """
+
+    project: Project
+    clips: Mapping[SceneKey, Clip]
+    changed_at: Mapping[SceneKey, int]
+    sequence: int
+    edited: int
+    cost_usd: float
+
+    @classmethod
+    def of(cls, project: Project, changes: Changes) -> "ProjectState":
+        """Put together a project and all changes since its beginning."""
+        return cls(project, {}, {}, 0, 0, 0).after(project, changes)
+
+    def after(self, project: Project, changes: Changes) -> "ProjectState":
+        """Give the state after some changes; `project` has been read after them if they were an edit."""
+        return ProjectState(
+            project,
+            {**self.clips, **{one.clip.scene: one.clip for one in changes.clips}},
+            {**self.changed_at, **{one.clip.scene: one.sequence for one in changes.clips}},
+            changes.sequence,
+            changes.edited,
+            changes.cost_usd,
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """Where each scene stands."""
+        return progress(self.clips.values(), frame_problems(self.project))
+
+    @property
+    def row(self) -> Project:
+        """The project's row, with the projection of the clips that stand beside it."""
+        return replace(self.project, clips=self.progress.clips or self.project.clips)
+
+    def changed_since(self, sequence: int) -> Sequence[Clip]:
+        """Give the current clips of the scenes that changed after this sequence number."""
+        return [clip for scene, clip in self.clips.items() if self.changed_at[scene] > sequence]
+
+
+async def read_state(store: Store, project_id: ProjectId, caller: Caller) -> ProjectState:
+    """Read a project that answers to the caller, from its beginning.
+
+    Raises ProjectNotFound and StoreUnavailable.
+    """
+    found = await store.changes({project_id: 0})
+    # The row is read after the changes: what was edited in between is told again, never missed.
+    project = await existing_project(store, project_id, caller)
+    if project_id not in found:
+        raise ProjectNotFound(project_id)
+    return ProjectState.of(project, found[project_id])
+
+
+@dataclass(frozen=True, slots=True)
 class Projects:
     """Stores projects and tells of them, from the database alone."""
 
@@ -33,8 +92,8 @@ class Projects:
         owner = caller.user_id if isinstance(caller, User) else None
         return await self.store.create_project(replace(draft, user_id=owner), self.clock())
 
-    async def newest(self, limit: int, caller: Caller) -> Sequence[Project]:
-        """Read the newest projects, a user's own only, without scripts, scenes and frames.
+    async def newest(self, limit: int, caller: Caller) -> Sequence[ProjectOverview]:
+        """Read the newest projects as a list shows them, a user's own only.
 
         Raises Unauthorized, if the caller is anonymous: an empty list would look as if all were lost;
         StoreUnavailable.
@@ -43,9 +102,6 @@ class Projects:
             raise Unauthorized("Only a signed-in user has a list of projects. Sign in, or ask for one by id.")
         return await self.store.projects(limit, caller.user_id if isinstance(caller, User) else None)
 
-    async def detail(self, project_id: ProjectId, caller: Caller) -> tuple[Project, Progress]:
+    async def detail(self, project_id: ProjectId, caller: Caller) -> ProjectState:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
-        project = await existing_project(self.store, project_id, caller)
-        now_known = progress(await self.store.current_clips(project_id), frame_problems(project))
-        # Read after the row, so that the row's own projection may be a moment older than the jobs beside it.
-        return replace(project, clips=now_known.clips or project.clips), now_known
+        return await read_state(self.store, project_id, caller)

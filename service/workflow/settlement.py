@@ -60,11 +60,19 @@ class Settler:
     """Takes events from all sides and stores what they change, in as few writes as possible.
 
     While one write is under way the events of other callers gather, and go into the next write together.
-    `redact` takes the secrets out of a text.
+    `redact` takes the secrets out of a text; `on_change` is called after each write.
     """
 
-    def __init__(self, store: Store, policy: Policy, clock: Clock, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        clock: Clock,
+        redact: Callable[[str], str],
+        on_change: Callable[[], None],
+    ) -> None:
         self._store = store
+        self._on_change = on_change
         self._redact = redact
         self._policy = policy
         self._clock = clock
@@ -152,6 +160,7 @@ class Settler:
             # Before the success is stored: if either write fails, the result is brought again and does both.
             await self._withdraw_unsent([c for t, c in changed.items() if _came_late(stored[t], c)], now)
             saved, refused = await self._save(list(changed.values()), now)
+            self._on_change()
             for task_uuid in saved:
                 _log_settled(changed[task_uuid])
             for index, event in open_events:

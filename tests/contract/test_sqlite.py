@@ -57,7 +57,7 @@ async def test_file_of_the_first_release_keeps_its_projects_and_gains_owners(tmp
         old = await store.project(PROJECT_ID)
         assert old == project(scenes={}, frames={})
         owned = await store.create_project(ProjectDraft(frames={}, scenes={}, user_id=ALICE), NOON)
-        assert [one.id for one in await store.projects(10, ALICE)] == [owned]
+        assert [listed.project.id for listed in await store.projects(10, ALICE)] == [owned]
 
 
 async def test_missing_folder_is_told_and_not_created(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from service.clips.models import Clip, ClipStatus, FailureKind, Project, ProjectId, TaskUUID, UserId
+from service.clips.models import Clip, ClipStatus, FailureKind, Project, ProjectId, TaskUUID
 from service.clips.ownership import Operator
 from service.clips.progress import progress
 from service.errors import ProjectBusy, StoreRefused
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
-from service.workflow.ports import ProjectDraft, Store
+from service.workflow.ports import Changes, ProjectDraft, Store
 from service.workflow.projects import Projects
 from tests.builders import NOON, VIDEO_URL, clip, failed, frames, succeeded
 from tests.identities import ALICE, BOB
@@ -79,7 +79,7 @@ async def test_projects_are_listed_newest_first_and_no_more_than_asked_for(store
         await store.create_project(ProjectDraft(frames={}, scenes={}), NOON + timedelta(minutes=minute))
         for minute in range(3)
     ]
-    assert [project.id for project in await store.projects(2)] == [made[2], made[1]]
+    assert [listed.project.id for listed in await store.projects(2)] == [made[2], made[1]]
 
 
 async def test_projects_of_one_user_are_listed_without_those_of_others(store: Store) -> None:
@@ -88,9 +88,9 @@ async def test_projects_of_one_user_are_listed_without_those_of_others(store: St
         await store.create_project(draft, NOON + timedelta(minutes=minute))
         for minute, draft in enumerate(drafts)
     ]
-    assert [project.id for project in await store.projects(10, ALICE)] == [made[3], made[0]]
-    assert [project.id for project in await store.projects(1, ALICE)] == [made[3]]
-    assert [project.user_id for project in await store.projects(10)] == [ALICE, None, BOB, ALICE]
+    assert [listed.project.id for listed in await store.projects(10, ALICE)] == [made[3], made[0]]
+    assert [listed.project.id for listed in await store.projects(1, ALICE)] == [made[3]]
+    assert [listed.project.user_id for listed in await store.projects(10)] == [ALICE, None, BOB, ALICE]
     assert (await read(store, made[1])).user_id == BOB
 
 
@@ -322,7 +322,7 @@ async def test_project_of_scenes_1_to_12_is_told_in_their_order(store: Store, pr
     made = await record(
         store, project_id, *(clip(str(n), project_id=project_id) for n in reversed(range(1, 13)))
     )
-    detail, _ = await Projects(store, lambda: NOON).detail(project_id, Operator())
+    detail = (await Projects(store, lambda: NOON).detail(project_id, Operator())).row
     assert list(detail.clips) == [one.task_uuid for one in reversed(made)]
     assert detail.clips == (await read(store, project_id)).clips
 
@@ -358,10 +358,116 @@ async def test_store_that_this_release_opened_lacks_no_migration(store: Store) -
     assert await store.missing_migrations() == []
 
 
-async def test_projects_of_one_owner_are_listed_alone(store: Store) -> None:
-    owner = UserId(str(uuid.uuid4()))
-    own = await store.create_project(ProjectDraft(frames={}, scenes={}, user_id=owner), NOON)
-    other = await store.create_project(ProjectDraft(frames={}, scenes={}), LATER)
-    assert [project.id for project in await store.projects(10, owner)] == [own]
-    assert [project.id for project in await store.projects(10)] == [other, own]
-    assert (await read(store, own)).user_id == owner
+async def changes(store: Store, project_id: ProjectId, since: int = 0) -> Changes:
+    return (await store.changes({project_id: since}))[project_id]
+
+
+async def test_each_change_takes_the_next_number_and_is_found_by_the_one_before(
+    store: Store, project_id: ProjectId
+) -> None:
+    start = await changes(store, project_id)
+    assert (start.clips, start.sequence, start.edited) == ([], 1, 1)
+    one, two = await record(store, project_id, *(clip(n, project_id=project_id) for n in "12"))
+    recorded = await changes(store, project_id, start.sequence)
+    assert {changed.clip.task_uuid for changed in recorded.clips} == {one.task_uuid, two.task_uuid}
+    await store.save([succeeded(two)], LATER)
+    saved = await changes(store, project_id, recorded.sequence)
+    assert [changed.clip.video_url for changed in saved.clips] == [VIDEO_URL]
+    assert start.sequence < recorded.sequence < saved.sequence == saved.clips[0].sequence
+    assert (saved.edited, saved.cost_usd) == (1, 0.5)
+
+
+async def test_nothing_new_is_no_entry_and_neither_is_an_unknown_project(
+    store: Store, project_id: ProjectId
+) -> None:
+    now = (await changes(store, project_id)).sequence
+    assert await store.changes({project_id: now, ProjectId(str(uuid.uuid4())): 0}) == {}
+    assert await store.changes({}) == {}
+
+
+async def test_claim_and_refused_save_are_no_change(store: Store, project_id: ProjectId) -> None:
+    (one,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([succeeded(one)], NOON)
+    before = (await changes(store, project_id)).sequence
+    await store.save([failed(one)], LATER)
+    await store.claim("poller", NOON, LATER, 10)
+    await record(store, project_id, one)
+    assert await store.changes({project_id: before}) == {}
+
+
+async def test_change_of_an_earlier_attempt_gives_the_clip_that_is_current_by_it(
+    store: Store, project_id: ProjectId
+) -> None:
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([failed(first, FailureKind.TIMEOUT)], NOON)
+    await record(store, project_id, clip(project_id=project_id, attempt=2))
+    before = (await changes(store, project_id)).sequence
+    (timed_out,) = await store.clips([first.task_uuid])
+    await store.save([replace(succeeded(timed_out), failure=None)], LATER)
+    (changed,) = (await changes(store, project_id, before)).clips
+    assert changed.clip.task_uuid == first.task_uuid
+    await record(store, project_id, clip(project_id=project_id, prompt="Another."))
+    (changed,) = (await changes(store, project_id, changed.sequence)).clips
+    assert changed.clip.request.prompt == "Another."
+
+
+async def test_numbers_follow_the_commits_of_many_writers(store: Store, project_id: ProjectId) -> None:
+    clips = await record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(50)))
+    seen: dict[str, ClipStatus] = {}
+
+    async def watch() -> None:
+        since = 0
+        while sum(status is ClipStatus.SUCCEEDED for status in seen.values()) < len(clips):
+            for new in (await store.changes({project_id: since})).values():
+                assert new.sequence > since
+                since = new.sequence
+                seen.update({changed.clip.scene: changed.clip.status for changed in new.clips})
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(watch(), *(store.save([succeeded(one)], LATER) for one in clips))
+    assert set(seen.values()) == {ClipStatus.SUCCEEDED}
+
+
+async def test_overview_counts_every_scene_and_every_cost(store: Store) -> None:
+    pairs: dict[str, object] = dict(frames(2, 10, 1))
+    draft = ProjectDraft(
+        frames={**pairs, "3": None, "4": "nonsense"}, scenes={"1": {"description": "First."}, "5": {}}
+    )
+    project_id = await store.create_project(draft, NOON)
+    one, two, _ = await record(store, project_id, *(clip(n, project_id=project_id) for n in ("1", "2", "10")))
+    await store.save([succeeded(one), failed(two)], LATER)
+    (listed,) = await store.projects(10)
+    assert (listed.title, listed.scenes) == ("First.", 6)
+    assert (listed.completed, listed.pending, listed.failed, listed.cost_usd) == (1, 1, 1, 0.5)
+    ends = [f"https://frames.example/{n}/{end}.png" for n in (1, 2, 10) for end in ("first", "last")]
+    assert list(listed.thumbnails) == ends
+
+
+@pytest.mark.parametrize(
+    "draft", [ProjectDraft(frames={}, scenes={}), ProjectDraft(frames={"1": []}, scenes={"1": 1})]
+)
+async def test_overview_of_a_project_without_anything_is_empty(store: Store, draft: ProjectDraft) -> None:
+    await store.create_project(draft, NOON)
+    (listed,) = await store.projects(10)
+    assert (listed.title, listed.thumbnails, listed.cost_usd) == ("", [], 0)
+
+
+async def test_past_clips_are_the_newest_successes_that_nobody_had_to_ask_for_again(
+    store: Store, project_id: ProjectId
+) -> None:
+    clips = await record(store, project_id, *(clip(str(n), project_id=project_id) for n in range(4)))
+    await store.save(
+        [
+            succeeded(clips[0], at=NOON + timedelta(seconds=90)),
+            succeeded(clips[1], at=NOON + timedelta(seconds=30)),
+            failed(clips[2]),
+            replace(succeeded(clips[3], at=NOON + timedelta(hours=1)), reopened_at=NOON),
+        ],
+        LATER,
+    )
+    past = await store.past_clips(10)
+    assert [round(one.seconds) for one in past] == [90, 30]
+    assert (past[0].model, past[0].resolution, past[0].generate_audio) == ("google:3@2", "720p", False)
+    assert (past[0].duration_s, past[0].cost_usd) == (4, 0.5)
+    assert len(await store.past_clips(1)) == 1

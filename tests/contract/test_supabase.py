@@ -306,7 +306,10 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
     clips = [clip(str(n), project_id=project_id, status=ClipStatus.PENDING) for n in range(200)]
     await store.record(project_id, clips, NOON)
     clock, policy, interval = FixedClock(LATER), Policy(), timedelta(seconds=10)
-    provider, settler = ScriptedProvider(Acknowledged()), Settler(store, Policy(), FixedClock(LATER), str)
+    provider, settler = (
+        ScriptedProvider(Acknowledged()),
+        Settler(store, Policy(), FixedClock(LATER), str, lambda: None),
+    )
     submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
     pollers = [
         Poller(store, provider, settler, submitter, Background(), clock, policy, interval) for _ in range(3)

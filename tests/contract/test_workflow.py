@@ -40,6 +40,10 @@ SECRET = "the-key-of-the-account"
 UNKNOWN = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
 
 
+def unwatched() -> None:
+    """Tell nobody: nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     store: WatchedStore
@@ -65,7 +69,7 @@ class Parts:
 async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10)) -> AsyncIterator[Parts]:
     clock, policy, provider = MovableClock(), Policy(), ScriptedProvider()
     async with WatchedStore(path / "clips.db") as store:
-        settler = Settler(store, policy, clock, Redactor([SECRET]).text)
+        settler = Settler(store, policy, clock, Redactor([SECRET]).text, unwatched)
         submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
         background = Background()
         poller = Poller(store, provider, settler, submitter, background, clock, policy, interval)
@@ -111,7 +115,7 @@ async def test_of_many_paths_at_once_exactly_one_settles_a_clip(parts: Parts) ->
 
 
 async def test_two_settlers_on_one_store_do_not_overwrite_each_other(parts: Parts) -> None:
-    other = Settler(parts.store, Policy(), parts.clock, str)
+    other = Settler(parts.store, Policy(), parts.clock, str, unwatched)
     writer = asyncio.create_task(other.run())
     clips = await parts.record(50)
     one_by_one = [[event(one, SUCCESS)] for one in clips]
@@ -156,7 +160,7 @@ async def test_caller_who_went_away_does_not_hold_up_the_others(parts: Parts) ->
 
 async def test_after_stop_nobody_waits_for_ever(parts: Parts) -> None:
     (one,) = await parts.record(1)
-    settler = Settler(parts.store, Policy(), parts.clock, str)
+    settler = Settler(parts.store, Policy(), parts.clock, str, unwatched)
     await settler.stop()
     with pytest.raises(StoreUnavailable, match="stopping"):
         await settler.settle([event(one)])
@@ -234,7 +238,9 @@ class Purchase:
 
 @pytest.fixture
 async def timed_out(parts: Parts) -> Purchase:
-    generator = Generator(parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS)
+    generator = Generator(
+        parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS, unwatched
+    )
     project_id = await parts.store.create_project(ProjectDraft(frames=frames(1), scenes={}), parts.clock())
     await generator.generate(project_id, Operator())
     parts.clock.advance(minutes=31)
@@ -352,13 +358,16 @@ async def test_tasks_go_out_in_batches_and_no_more_at_a_time_than_allowed(parts:
     clips = await parts.record(230)
     sizes: list[int] = []
     at_once, most = 0, 0
+    full = asyncio.Event()
 
     async def take_a_while(batch: Sequence[Clip]) -> None:
         nonlocal at_once, most
         sizes.append(len(batch))
         at_once += 1
         most = max(most, at_once)
-        await asyncio.sleep(0.02)
+        if at_once == 4:
+            full.set()
+        await full.wait()
         at_once -= 1
 
     parts.provider.before_submission = take_a_while

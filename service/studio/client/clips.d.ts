@@ -1,0 +1,183 @@
+/** Types of clips.js. Times are ISO 8601 in UTC, money is in USD. */
+
+export interface ClipsOptions {
+  /** Where the service is, such as "https://clips.example.com"; "" for the page's own origin. */
+  url?: string;
+  /** The caller's token, or a function that gives it anew for each call. */
+  token?: string | (() => string | undefined | Promise<string | undefined>);
+}
+
+export interface Tally {
+  total: number;
+  completed: number;
+  pending: number;
+  failed: number;
+}
+
+/** How long such clips took here; absent until enough of them have been made. */
+export interface Usual {
+  median_s: number;
+  p90_s: number;
+  samples: number;
+}
+
+export type Stage = "queued" | "sent" | "generating" | "checking" | "succeeded" | "failed";
+
+/** A scene's current clip. */
+export interface Job {
+  scene: string;
+  task_uuid: string;
+  status: "submitting" | "pending" | "succeeded" | "failed";
+  stage: Stage;
+  video_url: string | null;
+  error: { code: string; message: string; kind: string } | null;
+  cost_usd: number | null;
+  duration_s: number;
+  attempt: number;
+  submitted_at: string;
+  waiting_since: string;
+  settled_at: string | null;
+  settled_by: string | null;
+  usual: Usual | null;
+}
+
+interface ProjectRow {
+  id: string;
+  /** By task UUID: "pending", "failed" or the video's URL. */
+  clips: Record<string, string>;
+  video_url: string | null;
+  input_image_url: string | null;
+  audio_recording_url: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ProjectSummary extends ProjectRow {
+  title: string;
+  thumbnails: string[];
+  counts: Tally;
+  cost_usd: number;
+}
+
+export interface Frames {
+  first_frame: string;
+  last_frame: string;
+}
+
+export interface Project extends ProjectRow {
+  sequence: number;
+  now: string;
+  counts: Tally;
+  cost_usd: number;
+  jobs: Job[];
+  script: string | null;
+  scenes: unknown;
+  frames: unknown;
+}
+
+/** A project that is watched; `clockSkewMs` is how far the service's clock is ahead of this one. */
+export interface WatchedProject extends Project {
+  clockSkewMs: number;
+}
+
+export interface ProjectDraft {
+  frames: Record<string, Partial<Frames> | null>;
+  scenes?: Record<string, Record<string, unknown> | null>;
+  script?: string | null;
+}
+
+export interface SceneResult {
+  sceneKey: string;
+  taskUUID: string | null;
+  success: boolean;
+  videoURL?: string;
+  error?: string;
+}
+
+interface Counts {
+  success: true;
+  project_id: string;
+  total_clips: number;
+  completed: number;
+  pending: number;
+  failed: number;
+  clips: Record<string, string>;
+}
+
+export interface Generated extends Counts {
+  all_complete: boolean;
+  results: SceneResult[];
+}
+
+export interface Status extends Counts {
+  details: {
+    jobId: string | null;
+    sceneKey: string;
+    status: "completed" | "pending" | "failed";
+    videoUrl?: string;
+    error?: string;
+  }[];
+}
+
+export interface StudioConfig {
+  sign_in: "none" | "token";
+  durations_s: number[];
+  max_upload_bytes: number;
+  upload_types: string[];
+}
+
+export interface StudioEstimates {
+  model: string;
+  resolution: string;
+  price: { usd_per_second: number; basis: "published" | "past" } | null;
+}
+
+/** "live": by the event stream. "polling": asked for every few seconds, since no stream comes through. */
+export type Connection = "connecting" | "live" | "polling" | "offline";
+
+export interface WatchOptions {
+  onConnection?: (connection: Connection) => void;
+  /** Called once, for an error that no repetition mends; the watch is over then. */
+  onError?: (error: ClipsError) => void;
+}
+
+export interface Clips {
+  /** Submits a job for each scene with both frames; what is paid for already is not bought again. */
+  generate(projectId: string): Promise<Generated>;
+  /** Has Runware asked for what is pending, and reports every scene. */
+  status(projectId: string): Promise<Status>;
+  /** New attempts for all failed clips, or for those of these scenes that failed. */
+  retry(projectId: string, options?: { scenes?: string[] }): Promise<Generated>;
+  projects(options?: { limit?: number }): Promise<ProjectSummary[]>;
+  project(projectId: string): Promise<Project>;
+  /** Stores a project; gives its id. */
+  create(draft: ProjectDraft): Promise<string>;
+  /** Keeps an image for use as a frame; gives its URL. */
+  upload(image: Blob): Promise<{ url: string; width: number; height: number }>;
+  config(): Promise<StudioConfig>;
+  estimates(): Promise<StudioEstimates>;
+  /**
+   * Calls `onChange` with the whole project at once and after each change, `changed` being the jobs that did.
+   * Gives a function that ends it.
+   */
+  watch(
+    projectId: string,
+    onChange: (project: WatchedProject, changed: Job[]) => void,
+    options?: WatchOptions,
+  ): () => void;
+}
+
+/** An answer that is not 2xx, or none at all: `status` is 0 and `code` is "unreachable" then. */
+export class ClipsError extends Error {
+  constructor(message: string, code: string, status: number);
+  readonly code: string;
+  readonly status: number;
+}
+
+export function createClips(options?: ClipsOptions): Clips;
+
+/** How much of a clip's way is behind it at the time `now`, from 0 to 0.99; 1 only when it has ended. */
+export function shareDone(job: Job, now?: number): number;
+
+/** How long a clip has been waited for, in seconds. */
+export function secondsWaited(job: Job, now?: number): number;

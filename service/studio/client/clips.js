@@ -1,0 +1,269 @@
+/**
+ * The client of the clip service: an ES module without dependencies, for any page or framework.
+ * Its types are in clips.d.ts; README.md beside this folder shows it at work.
+ */
+
+// A stream that is silent for longer than two heartbeats of the service (15 s each) is dead.
+const SILENCE_MS = 40_000;
+// After a tab was hidden, or the machine slept, one missed heartbeat is reason enough to connect anew.
+const DOUBT_MS = 20_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+// One failed stream may be a restart; from the second on the project is asked for instead.
+const FAILURES_BEFORE_POLLING = 2;
+const POLL_PAUSE_MS = 5_000;
+// Errors that no repetition mends.
+const FINAL = new Set([400, 401, 403, 404, 422]);
+
+/** An answer that is not 2xx, or none at all: `status` is 0 and `code` is "unreachable" then. */
+export class ClipsError extends Error {
+  constructor(message, code, status) {
+    super(message);
+    this.name = "ClipsError";
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export function createClips({ url = "", token } = {}) {
+  const base = url.replace(/\/+$/, "");
+
+  async function request(path, { headers = {}, ...options } = {}) {
+    const secret = typeof token === "function" ? await token() : token;
+    const authorization = secret ? { authorization: `Bearer ${secret}` } : {};
+    let response;
+    try {
+      response = await fetch(base + path, { ...options, headers: { ...authorization, ...headers } });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ClipsError("The service can't be reached. Check the connection.", "unreachable", 0);
+    }
+    if (response.ok) return response;
+    const answer = await response.json().catch(() => ({}));
+    const message = answer.error ?? `The service answered with status ${response.status}.`;
+    throw new ClipsError(message, answer.code ?? "http_error", response.status);
+  }
+
+  const get = async (path, options) => (await request(path, options)).json();
+  const post = async (path, body) =>
+    (
+      await request(path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      })
+    ).json();
+
+  return {
+    generate: (projectId) => post("/functions/v1/generate-clips", { project_id: projectId }),
+    status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
+    retry: (projectId, { scenes } = {}) =>
+      post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
+    projects: async ({ limit = 100 } = {}) => (await get(`/projects?limit=${limit}`)).projects,
+    project: (projectId) => get(`/projects/${projectId}`),
+    create: async (draft) => (await post("/projects", draft)).id,
+    upload: async (image) =>
+      (
+        await request("/uploads", {
+          method: "POST",
+          headers: { "content-type": image.type || "image/unknown" },
+          body: image,
+        })
+      ).json(),
+    config: () => get("/studio/config"),
+    estimates: () => get("/studio/estimates"),
+    watch: (projectId, onChange, options) => watch({ request, get }, projectId, onChange, options),
+  };
+}
+
+/** How much of a clip's way is behind it at the time `now`, from 0 to 0.99; 1 only when it has ended. */
+export function shareDone(job, now = Date.now()) {
+  if (job.settled_at) return 1;
+  const { median_s: median, p90_s: p90 } = job.usual ?? { median_s: 120, p90_s: 300 };
+  const waited = Math.max(0, secondsWaited(job, now));
+  if (waited < median) return (0.8 * waited) / median;
+  if (waited < p90) return 0.8 + (0.15 * (waited - median)) / (p90 - median);
+  return 0.99 - 0.04 * Math.exp(-(waited - p90) / Math.max(p90, 1));
+}
+
+/** How long a clip has been waited for, in seconds. */
+export function secondsWaited(job, now = Date.now()) {
+  return (now - Date.parse(job.waiting_since)) / 1000;
+}
+
+/**
+ * Follows a project: by its event stream, else by asking. Connects anew with growing pauses, and at once when
+ * the network or the tab is back. Gives a function that ends it.
+ */
+function watch({ request, get }, projectId, onChange, { onConnection = () => {}, onError = () => {} } = {}) {
+  let project = null;
+  let lastId = "";
+  let connection = "";
+  let stopped = false;
+  let failures = 0;
+  let lastByteAt = 0;
+  let stream = new AbortController();
+  let endPause = () => {};
+
+  function tell(state) {
+    if (state === connection || stopped) return;
+    connection = state;
+    onConnection(state);
+  }
+
+  function take(next, changed, clockSkewMs) {
+    if (stopped || (project && next.sequence < project.sequence)) return;
+    project = { ...next, clockSkewMs };
+    onChange(project, changed);
+  }
+
+  function takeEvent({ id, event, data }) {
+    const news = JSON.parse(data);
+    const skew = Date.parse(news.now) - Date.now();
+    if (event === "snapshot") {
+      lastId = id;
+      // A snapshot always counts: after the service's database was exchanged, numbers begin anew.
+      project = null;
+      take(news, news.jobs, skew);
+    } else if (event === "changes" && project) {
+      lastId = id;
+      take(merged(project, news), news.jobs, skew);
+    }
+  }
+
+  async function readStream() {
+    stream = new AbortController();
+    const headers = { accept: "text/event-stream", ...(lastId && project && { "last-event-id": lastId }) };
+    const connecting = setTimeout(() => stream.abort(), SILENCE_MS);
+    let watchdog;
+    try {
+      const response = await request(`/projects/${projectId}/events`, { headers, signal: stream.signal });
+      const type = response.headers.get("content-type") ?? "";
+      if (!type.startsWith("text/event-stream") || !response.body) {
+        throw new ClipsError("No event stream came.", "no_stream", response.status);
+      }
+      lastByteAt = Date.now();
+      watchdog = setInterval(() => Date.now() - lastByteAt > SILENCE_MS && stream.abort(), 5_000);
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      const parse = eventParser(takeEvent);
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        // Headers alone may come from a proxy that holds the rest back.
+        failures = 0;
+        lastByteAt = Date.now();
+        tell("live");
+        parse(value);
+      }
+    } finally {
+      clearTimeout(connecting);
+      clearInterval(watchdog);
+    }
+  }
+
+  async function poll() {
+    try {
+      const next = await get(`/projects/${projectId}`);
+      const known = new Map((project?.jobs ?? []).map((job) => [job.scene, JSON.stringify(job)]));
+      const changed = next.jobs.filter((job) => known.get(job.scene) !== JSON.stringify(job));
+      if (next.sequence !== project?.sequence) take(next, changed, Date.parse(next.now) - Date.now());
+      tell("polling");
+      return POLL_PAUSE_MS;
+    } catch (error) {
+      if (FINAL.has(error.status)) throw error;
+      tell("offline");
+      return LONGEST_PAUSE_MS;
+    }
+  }
+
+  function pause(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  function wake() {
+    if (globalThis.document?.visibilityState === "hidden") return;
+    if (connection === "live" && Date.now() - lastByteAt > DOUBT_MS) stream.abort();
+    endPause();
+  }
+
+  function lost() {
+    stream.abort();
+  }
+
+  async function run() {
+    while (!stopped) {
+      try {
+        await readStream().catch((error) => {
+          if (FINAL.has(error.status)) throw error;
+          failures += 1;
+        });
+        if (stopped) return;
+        if (connection === "live") tell("connecting");
+        let longest = LONGEST_PAUSE_MS;
+        if (failures >= FAILURES_BEFORE_POLLING) longest = await poll();
+        const grown = FIRST_PAUSE_MS * 2 ** Math.min(failures, 10);
+        // Jitter, so that a thousand pages don't come back in the same moment.
+        await pause(Math.min(longest, grown) * (0.5 + Math.random() / 2));
+      } catch (error) {
+        if (!stopped) onError(error);
+        stop();
+      }
+    }
+  }
+
+  const listening = [
+    [globalThis.document, "visibilitychange", wake],
+    [globalThis.window, "online", wake],
+    [globalThis.window, "offline", lost],
+  ].filter(([target]) => target);
+  for (const [target, name, listener] of listening) target.addEventListener(name, listener);
+
+  function stop() {
+    stopped = true;
+    for (const [target, name, listener] of listening) target.removeEventListener(name, listener);
+    stream.abort();
+    endPause();
+  }
+
+  tell("connecting");
+  run();
+  return stop;
+}
+
+/** A project after news of some of its scenes. */
+function merged(project, news) {
+  const jobs = new Map(project.jobs.map((job) => [job.scene, job]));
+  for (const job of news.jobs) jobs.set(job.scene, job);
+  const inOrder = [...jobs.values()].sort((one, other) =>
+    one.scene.localeCompare(other.scene, "en", { numeric: true }),
+  );
+  const shown = (job) => (job.settled_at ? (job.video_url ?? "failed") : "pending");
+  const clips = Object.fromEntries(inOrder.map((job) => [job.task_uuid, shown(job)]));
+  return { ...project, ...news, jobs: inOrder, clips };
+}
+
+/** Gives a function that takes an event stream's text in pieces, however they are cut. */
+function eventParser(onEvent) {
+  let rest = "";
+  let event = { id: "", event: "", data: [] };
+  return (text) => {
+    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line === "") {
+        if (event.data.length) onEvent({ ...event, data: event.data.join("\n") });
+        event = { id: event.id, event: "", data: [] };
+        continue;
+      }
+      const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line);
+      if (name === "data") event.data.push(value);
+      else if (name === "id" || name === "event") event[name] = value;
+    }
+  };
+}

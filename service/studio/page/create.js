@@ -1,0 +1,349 @@
+/** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
+import { h, icon, isShowable, setText } from "./dom.js";
+import { dollars, plural } from "./words.js";
+import { toast } from "./toasts.js";
+
+const ENDS = ["first", "last"];
+const MIB = 1024 * 1024;
+let dragged = null;
+
+/** Opens the dialog; gives the id of the project that was made, or null if it was closed. */
+export function openCreate({ clips, config }) {
+  const scenes = [];
+  let price = null;
+  let busy = false;
+  let made = null;
+
+  const list = h("ol", { class: "drafts" });
+  const said = h("p", { class: "unseen", role: "status" });
+  const problem = h("p", { class: "field-problem", role: "alert" });
+  const estimate = h("p", { class: "estimate", "aria-live": "polite" });
+  const title = h("input", { id: "title", type: "text", maxlength: "200", placeholder: "Harbour at dawn" });
+  const submit = h("button", { class: "primary", type: "submit" }, "Create clips");
+  const files = h("input", { type: "file", id: "pairs", class: "unseen", multiple: true, accept: config.upload_types.join(",") });
+  const drop = h(
+    "label",
+    { class: "drop", for: "pairs" },
+    icon("image", 24),
+    h("span", {}, h("strong", {}, "Drop frames here"), " or ", h("u", {}, "choose files")),
+    h("span", { class: "muted" }, "In pairs, by name: first frame, last frame. PNG, JPEG or WebP."),
+  );
+  const form = h(
+    "form",
+    { onsubmit: send, novalidate: true },
+    h("div", { class: "dialog-head" }, h("h2", { id: "create-title" }, "Create video"), h("button", { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() }, icon("remove"))),
+    h(
+      "div",
+      { class: "dialog-body" },
+      h("div", { class: "field" }, h("label", { for: "title" }, "Name ", h("span", { class: "muted" }, "(optional)")), title),
+      files,
+      drop,
+      list,
+      h("button", { type: "button", class: "add", onclick: () => focusScene(add()) }, icon("plus"), "Add scene"),
+      said,
+    ),
+    h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, estimate), submit),
+  );
+  const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
+
+  function add() {
+    const scene = { first: emptySlot(), last: emptySlot(), prompt: "", duration: config.durations_s[0] };
+    scene.element = draft(scene);
+    scenes.push(scene);
+    list.append(scene.element);
+    update();
+    return scene;
+  }
+
+  function draft(scene) {
+    const number = h("span", { class: "draft-number" });
+    const id = `scene-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+    const prompt = h("textarea", { id, rows: "3", placeholder: "What happens between the two frames?", oninput: () => (scene.prompt = prompt.value) });
+    const durations = h(
+      "div",
+      { class: "segments", role: "radiogroup", "aria-label": "Duration" },
+      config.durations_s.map((seconds) => {
+        const radio = h("input", { type: "radio", name: `${id}-duration`, value: String(seconds), checked: seconds === scene.duration });
+        radio.addEventListener("change", () => {
+          scene.duration = seconds;
+          update();
+        });
+        return h("label", {}, radio, h("span", {}, `${seconds} s`));
+      }),
+    );
+    const grip = h("button", { type: "button", class: "quiet icon-only grip", draggable: "true" }, icon("grip"));
+    const up = h("button", { type: "button", class: "quiet icon-only", onclick: () => move(scene, -1, up) }, icon("up"));
+    const down = h("button", { type: "button", class: "quiet icon-only", onclick: () => move(scene, 1, down) }, icon("down"));
+    const remove = h("button", { type: "button", class: "quiet icon-only", onclick: () => removeScene(scene) }, icon("remove"));
+    const element = h(
+      "li",
+      { class: "draft" },
+      h("div", { class: "draft-head" }, grip, number, h("span", { class: "grow" }), up, down, remove),
+      h(
+        "div",
+        { class: "draft-body" },
+        h("div", { class: "slots" }, ENDS.map((end) => slotElement(scene, end))),
+        h("div", { class: "draft-text" }, h("label", { for: id }, "Prompt"), prompt, h("div", { class: "duration" }, h("span", { "aria-hidden": "true" }, "Duration"), durations)),
+      ),
+    );
+    grip.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      move(scene, step, grip);
+    });
+    grip.addEventListener("dragstart", (event) => {
+      dragged = scene;
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setDragImage(element, 20, 20);
+      element.classList.add("dragged");
+    });
+    grip.addEventListener("dragend", () => {
+      dragged = null;
+      element.classList.remove("dragged");
+    });
+    element.addEventListener("dragover", (event) => {
+      if (!dragged || dragged === scene || !scenes.includes(dragged)) return;
+      event.preventDefault();
+      place(dragged, scenes.indexOf(scene));
+    });
+    scene.label = (position) => {
+      setText(number, `Scene ${position}`);
+      grip.setAttribute("aria-label", `Move scene ${position}: drag, or press arrow up or down`);
+      up.setAttribute("aria-label", `Move scene ${position} up`);
+      down.setAttribute("aria-label", `Move scene ${position} down`);
+      remove.setAttribute("aria-label", `Remove scene ${position}`);
+      durations.setAttribute("aria-label", `Duration of scene ${position}`);
+      up.disabled = position === 1;
+      down.disabled = position === scenes.length;
+      for (const end of ENDS) scene[end].label(position);
+    };
+    return element;
+  }
+
+  function slotElement(scene, end) {
+    const slot = scene[end];
+    const name = end === "first" ? "First frame" : "Last frame";
+    const file = h("input", { type: "file", class: "unseen", accept: config.upload_types.join(",") });
+    const preview = h("span", { class: "slot-picture" }, icon("image", 20));
+    const caption = h("span", { class: "slot-name" }, name);
+    const hint = h("span", { class: "slot-hint" }, "Drop or choose");
+    const target = h("label", { class: "slot" }, file, preview, caption, hint);
+    const url = h("input", { type: "url", class: "slot-url", placeholder: "or paste a URL", autocomplete: "off" });
+    const wrong = h("span", { class: "field-problem", role: "alert" });
+
+    slot.show = () => {
+      const image = slot.preview && h("img", { src: slot.preview, alt: "" });
+      preview.replaceChildren(image || icon("image", 20));
+      target.classList.toggle("filled", Boolean(slot.url));
+      target.classList.toggle("loading", slot.loading);
+      setText(hint, slot.loading ? "Uploading…" : slot.url ? "Change" : "Drop or choose");
+      setText(wrong, slot.problem);
+      if (document.activeElement !== url) url.value = slot.typed;
+    };
+    slot.label = (position) => {
+      file.setAttribute("aria-label", `${name} of scene ${position}`);
+      url.setAttribute("aria-label", `URL of the ${name.toLowerCase()} of scene ${position}`);
+    };
+    file.addEventListener("change", () => file.files[0] && take(slot, file.files[0]));
+    url.addEventListener("input", () => takeUrl(slot, url.value));
+    target.addEventListener("dragover", (event) => {
+      if (dragged) return;
+      event.preventDefault();
+      target.classList.add("over");
+    });
+    target.addEventListener("dragleave", () => target.classList.remove("over"));
+    target.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      target.classList.remove("over");
+      const [dropped] = event.dataTransfer.files;
+      const link = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
+      if (dropped) take(slot, dropped);
+      else if (link) takeUrl(slot, link.split("\n")[0], true);
+    });
+    return h("div", { class: "slot-box" }, target, url, wrong);
+  }
+
+  /** Uploads a file for a slot; a later file or URL for the same slot wins. */
+  async function take(slot, file) {
+    forget(slot);
+    slot.problem = fileProblem(file, config);
+    if (slot.problem) return changed(slot);
+    const turn = (slot.turn += 1);
+    slot.preview = URL.createObjectURL(file);
+    slot.loading = true;
+    changed(slot);
+    try {
+      const { url } = await clips.upload(file);
+      if (turn === slot.turn) slot.url = url;
+    } catch (error) {
+      if (turn === slot.turn) {
+        forget(slot);
+        slot.problem = error.message;
+      }
+    } finally {
+      if (turn === slot.turn) slot.loading = false;
+      changed(slot);
+    }
+  }
+
+  function takeUrl(slot, text, dropped = false) {
+    forget(slot);
+    slot.turn += 1;
+    slot.loading = false;
+    const typed = text.trim();
+    if (dropped) slot.typed = typed;
+    if (typed && !/^https?:\/\/[^\s/]+\S*$/.test(typed)) slot.problem = "Write a whole http(s) URL.";
+    else if (typed) {
+      slot.url = typed;
+      slot.preview = isShowable(typed) ? typed : "";
+    }
+    slot.typed = typed;
+    changed(slot);
+  }
+
+  function changed(slot) {
+    slot.show();
+    update();
+  }
+
+  /** Fills what is empty, in order, then adds scenes. */
+  function takePairs(chosen) {
+    const inOrder = [...chosen].sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
+    const free = scenes.flatMap((scene) => ENDS.map((end) => scene[end])).filter((slot) => !slot.url && !slot.loading);
+    for (const file of inOrder) {
+      if (!free.length) {
+        const scene = add();
+        free.push(scene.first, scene.last);
+      }
+      take(free.shift(), file);
+    }
+  }
+
+  function move(scene, step, focus) {
+    const to = scenes.indexOf(scene) + step;
+    if (to < 0 || to >= scenes.length) return;
+    place(scene, to);
+    (focus.disabled ? scene.element.querySelector(".grip") : focus).focus();
+    setText(said, `Moved to position ${to + 1} of ${scenes.length}.`);
+  }
+
+  function place(scene, to) {
+    scenes.splice(scenes.indexOf(scene), 1);
+    scenes.splice(to, 0, scene);
+    list.insertBefore(scene.element, scenes[to + 1]?.element ?? null);
+    update();
+  }
+
+  function removeScene(scene) {
+    const at = scenes.indexOf(scene);
+    scenes.splice(at, 1);
+    scene.element.remove();
+    for (const end of ENDS) forget(scene[end]);
+    update();
+    if (scenes.length) focusScene(scenes[Math.min(at, scenes.length - 1)]);
+    else files.focus();
+  }
+
+  function update() {
+    scenes.forEach((scene, index) => scene.label(index + 1));
+    const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
+    const seconds = complete.reduce((sum, scene) => sum + scene.duration, 0);
+    const uploading = scenes.some((scene) => scene.first.loading || scene.last.loading);
+    submit.disabled = busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
+    setText(submit, complete.length ? `Create ${plural(complete.length, "clip")}` : "Create clips");
+    setText(estimate, estimateText(complete.length, seconds, price));
+  }
+
+  async function send(event) {
+    event.preventDefault();
+    if (submit.disabled) return;
+    busy = true;
+    update();
+    setText(problem, "");
+    const wanted = scenes.filter((scene) => scene.first.url && scene.last.url);
+    const byNumber = (value) => Object.fromEntries(wanted.map((scene, index) => [String(index + 1), value(scene, index + 1)]));
+    try {
+      made = await clips.create({
+        script: title.value.trim() || null,
+        frames: byNumber(({ first, last }) => ({ first_frame: first.url, last_frame: last.url })),
+        scenes: byNumber(({ prompt, duration }, number) => ({ scene_id: number, description: prompt.trim(), duration })),
+      });
+    } catch (error) {
+      setText(problem, error.message);
+      busy = false;
+      update();
+      return;
+    }
+    dialog.close();
+    try {
+      const answer = await clips.generate(made);
+      toast(`${plural(answer.total_clips, "clip")} submitted.`);
+    } catch (error) {
+      // The project is stored: its view has the button that tries again.
+      toast(error.message, "failed");
+    }
+  }
+
+  files.addEventListener("change", () => {
+    takePairs(files.files);
+    files.value = "";
+  });
+  dialog.addEventListener("dragover", (event) => {
+    if (dragged) return;
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  dialog.addEventListener("dragleave", (event) => event.target === dialog && drop.classList.remove("over"));
+  dialog.addEventListener("drop", (event) => {
+    drop.classList.remove("over");
+    if (dragged || !event.dataTransfer.files.length) return;
+    event.preventDefault();
+    takePairs(event.dataTransfer.files);
+  });
+  clips
+    .estimates()
+    .then((estimates) => {
+      price = estimates.price;
+      update();
+    })
+    // Without an estimate the dialog says that the price is not known.
+    .catch(() => {});
+
+  document.body.append(dialog);
+  add();
+  dialog.showModal();
+  title.focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      for (const scene of scenes) for (const end of ENDS) forget(scene[end]);
+      dialog.remove();
+      resolve(made);
+    });
+  });
+}
+
+const emptySlot = () => ({ url: "", preview: "", typed: "", problem: "", loading: false, turn: 0 });
+const isBegun = ({ first, last, prompt }) => Boolean(first.url || last.url || prompt.trim());
+const focusScene = (scene) => scene.element.querySelector("input[type=file]").focus();
+
+function forget(slot) {
+  if (slot.preview.startsWith("blob:")) URL.revokeObjectURL(slot.preview);
+  Object.assign(slot, { url: "", preview: "", typed: "", problem: "" });
+}
+
+/** What keeps a file from being uploaded; the service looks at its content after that. */
+function fileProblem(file, { upload_types: types, max_upload_bytes: limit }) {
+  if (!types.includes(file.type)) return "Choose a PNG, JPEG or WebP image.";
+  if (file.size > limit) return `Choose an image of ${limit / MIB} MB at most.`;
+  return "";
+}
+
+function estimateText(count, seconds, price) {
+  if (!count) return "Each scene needs both of its frames.";
+  const what = `${plural(count, "clip")}, ${seconds} seconds`;
+  if (!price) return `${what}. The price is not known yet: the first finished clip will tell.`;
+  const basis = price.basis === "published" ? "by Runware's published price" : "by what clips have cost here";
+  return `${what}: about ${dollars(seconds * price.usd_per_second)}, ${basis}.`;
+}

@@ -1,0 +1,91 @@
+/** The frame around the views: which one is shown, who is signed in, and the button that is always there. */
+import { openCreate } from "./create.js";
+import { h, icon } from "./dom.js";
+import { projectView } from "./project.js";
+import { projectsView } from "./projects.js";
+import { clips, openSession, signInView, signOut } from "./session.js";
+import { toast } from "./toasts.js";
+
+const view = document.getElementById("view");
+const newButton = document.getElementById("new");
+const signOutButton = document.getElementById("sign-out");
+let config = null;
+let leave = () => {};
+
+async function start() {
+  try {
+    const session = await openSession();
+    config = session.config;
+    if (!session.signedIn) return showSignIn();
+  } catch (error) {
+    return show(problemView(error, start));
+  }
+  newButton.hidden = false;
+  signOutButton.hidden = config.sign_in === "none";
+  route();
+}
+
+function route() {
+  if (!config || newButton.hidden) return;
+  const [, projectId] = /^#\/projects\/([\w-]+)$/.exec(location.hash) ?? [];
+  const context = { clips, onProblem: showProblem, onCreate: create };
+  show(projectId ? projectView(projectId, context) : projectsView(context));
+}
+
+/** Shows a view: an element, or one with a `leave` that ends what it began. */
+function show(next) {
+  leave();
+  const { element, leave: ending = () => {} } = next instanceof Element ? { element: next } : next;
+  leave = ending;
+  view.replaceChildren(element);
+  window.scrollTo(0, 0);
+}
+
+function showSignIn() {
+  newButton.hidden = true;
+  signOutButton.hidden = true;
+  show(signInView(start));
+  document.title = "Sign in · Clips";
+}
+
+function showProblem(error, again) {
+  if (error.status === 401 && config?.sign_in !== "none") {
+    signOut();
+    showSignIn();
+    return;
+  }
+  show(problemView(error, again));
+}
+
+function problemView(error, again) {
+  const missing = error.status === 404;
+  return h(
+    "section",
+    { class: "empty" },
+    icon("alert", 32),
+    h("h1", {}, missing ? "There is no such project" : "This did not work"),
+    h("p", { class: "lead" }, missing ? "It may have been stored elsewhere, or its address is incomplete." : error.message),
+    missing
+      ? h("a", { class: "button", href: "#/" }, "Show all projects")
+      : h("button", { type: "button", onclick: again }, icon("retry"), "Try again"),
+  );
+}
+
+async function create() {
+  const projectId = await openCreate({ clips, config });
+  if (projectId) location.hash = `#/projects/${projectId}`;
+}
+
+newButton.addEventListener("click", create);
+signOutButton.addEventListener("click", () => {
+  signOut();
+  showSignIn();
+  toast("Signed out.");
+});
+window.addEventListener("hashchange", () => {
+  // The way to the content is no view.
+  if (location.hash === "#view") return;
+  route();
+  view.focus({ preventScroll: true });
+});
+start();

@@ -1,0 +1,159 @@
+/** One project: its scenes in order, live. */
+import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
+import { h, icon, setText } from "./dom.js";
+import { openPlayer } from "./player.js";
+import { SceneCard } from "./scene.js";
+import { shareDone } from "/client/clips.js";
+import { toast } from "./toasts.js";
+
+const TICK_MS = 1_000;
+const CONNECTIONS = {
+  connecting: "Connecting…",
+  live: "Live",
+  polling: "Looking every few seconds",
+  offline: "Offline: trying to reconnect",
+};
+
+export function projectView(projectId, { clips, onProblem }) {
+  let project = null;
+  const cards = new Map();
+  const title = h("h1", {}, "Project");
+  const summary = h("p", { class: "summary" });
+  const bar = h("progress", { max: "1", value: "0", "aria-label": "All clips" });
+  const link = h("span", { class: "connection", "data-connection": "connecting" }, CONNECTIONS.connecting);
+  const playAll = h("button", { type: "button", hidden: true, onclick: play }, icon("play"), "Play all");
+  const retryAll = h("button", { type: "button", hidden: true, onclick: () => retry() }, icon("retry"), "Retry failed");
+  const generate = h("button", { type: "button", class: "primary", hidden: true, onclick: generateMissing }, icon("plus"), "Generate clips");
+  const list = h("ol", { class: "scenes" });
+  const element = h(
+    "section",
+    { class: "page" },
+    h("a", { class: "back", href: "#/" }, icon("back"), "Projects"),
+    h("div", { class: "page-head" }, h("div", { class: "grow" }, title, summary), h("div", { class: "actions" }, playAll, retryAll, generate)),
+    h("div", { class: "overall" }, bar, link),
+    list,
+  );
+  list.append(...Array.from({ length: 2 }, () => h("li", { class: "scene waiting", "aria-hidden": "true" })));
+
+  function change(next) {
+    const before = project;
+    project = next;
+    const scenes = scenesOf(project);
+    for (const [key, card] of cards) {
+      if (scenes.some((scene) => scene.key === key)) continue;
+      card.remove();
+      cards.delete(key);
+    }
+    list.querySelectorAll(".waiting").forEach((one) => one.remove());
+    scenes.forEach((scene, index) => {
+      if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ onRetry: () => retry([scene.key]) }));
+      const card = cards.get(scene.key);
+      if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
+      card.show(scene);
+    });
+    if (!scenes.length && !list.children.length) list.append(h("li", { class: "nothing" }, "This project has no scenes."));
+    setText(title, titleOf(project));
+    playAll.hidden = !project.jobs.some((job) => job.video_url);
+    const failed = project.jobs.filter((job) => job.stage === "failed").length;
+    retryAll.hidden = !failed;
+    setText(retryAll.lastChild, failed === 1 ? "Retry failed clip" : `Retry ${failed} failed clips`);
+    generate.hidden = !scenes.some((scene) => !scene.job && scene.first && scene.last);
+    tick();
+    if (before) announce(before, project);
+  }
+
+  function tick() {
+    if (!project) return;
+    const now = Date.now() + (project.clockSkewMs ?? 0);
+    for (const card of cards.values()) card.tick(now);
+    const total = Math.max(cards.size, 1);
+    const done = project.jobs.reduce((sum, job) => sum + (job.stage === "failed" ? 0 : shareDone(job, now)), 0);
+    bar.value = Math.min(1, done / total);
+    const counts = tally(project, cards.size);
+    const state = projectState(counts);
+    bar.className = `bar-${state.tone}`;
+    document.title = `${counts.completed}/${counts.total} · ${titleOf(project)} · Clips`;
+    summary.replaceChildren(
+      h("span", { class: `chip tone-${state.tone}` }, state.text),
+      h("span", {}, clipCount(counts)),
+      project.cost_usd > 0 ? h("span", {}, `${dollars(project.cost_usd)} so far`) : "",
+      counts.pending ? h("span", { class: "muted" }, `Started ${age(new Date(Math.min(...waitingSince(project))).toISOString(), now)}`) : "",
+    );
+  }
+
+  async function retry(scenes) {
+    try {
+      const answer = await clips.retry(projectId, { scenes });
+      const problem = answer.results.find((result) => result.error);
+      const sent = answer.results.filter((result) => result.success).length;
+      if (problem && !sent) toast(problem.error, "failed");
+      else toast(`${plural(sent, "clip")} submitted again.`);
+    } catch (error) {
+      toast(error.message, "failed");
+    }
+  }
+
+  async function generateMissing() {
+    generate.disabled = true;
+    const missing = scenesOf(project).filter((scene) => !scene.job && scene.first && scene.last).length;
+    try {
+      await clips.generate(projectId);
+      toast(`${plural(missing, "clip")} submitted.`);
+    } catch (error) {
+      toast(error.message, "failed");
+    } finally {
+      generate.disabled = false;
+    }
+  }
+
+  function play() {
+    openPlayer(scenesOf(project).filter((scene) => scene.job?.video_url));
+  }
+
+  const stop = clips.watch(projectId, change, {
+    onConnection(state) {
+      link.dataset.connection = state;
+      setText(link, CONNECTIONS[state]);
+    },
+    onError: (error) => onProblem(error, () => window.dispatchEvent(new Event("hashchange"))),
+  });
+  const timer = setInterval(tick, TICK_MS);
+  document.title = "Project · Clips";
+  return {
+    element,
+    leave() {
+      stop();
+      clearInterval(timer);
+    },
+  };
+}
+
+const waitingSince = (project) =>
+  project.jobs.filter((job) => !job.settled_at).map((job) => Date.parse(job.waiting_since));
+
+function tally(project, scenes) {
+  const count = (wanted) => project.jobs.filter((job) => wanted.includes(job.status)).length;
+  return {
+    total: scenes,
+    completed: count(["succeeded"]),
+    pending: count(["submitting", "pending"]),
+    failed: count(["failed"]),
+  };
+}
+
+/** Says what has happened: a failure, each tenth done, the end. */
+function announce(before, after) {
+  const ended = new Set(before.jobs.filter((job) => job.settled_at).map((job) => job.task_uuid));
+  const news = after.jobs.filter((job) => job.settled_at && !ended.has(job.task_uuid));
+  for (const job of news.filter((one) => one.stage === "failed")) {
+    toast(`Scene ${job.scene} failed: ${job.error.message}`, "failed");
+  }
+  const [was, is] = [before, after].map((project) => tally(project, scenesOf(project).length));
+  if (news.length && !is.pending) {
+    if (is.failed) toast(`Finished: ${plural(is.completed, "clip")} done, ${is.failed} failed.`, "failed");
+    else toast(is.completed === 1 ? "Your clip is ready." : `All ${is.completed} clips are ready.`, "done");
+    return;
+  }
+  const tenths = ({ completed, total }) => Math.floor((10 * completed) / Math.max(total, 1));
+  if (tenths(is) > tenths(was)) toast(`${clipCount(is)} done.`);
+}

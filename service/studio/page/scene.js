@@ -1,0 +1,155 @@
+/** A scene's card: both frames, what happens in between, and its clip or how far that is. */
+import { describe, dollars } from "./words.js";
+import { h, icon, isShowable, picture, setText } from "./dom.js";
+import { shareDone } from "/client/clips.js";
+
+const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+export class SceneCard extends HTMLElement {
+  #scene = null;
+  #shown = "";
+  #state = h("p", { class: "state" });
+  #bar = h("progress", { max: "1", value: "0" });
+  #actions = h("div", { class: "scene-actions" });
+  #clip = h("div", { class: "clip" });
+  #frames = h("div", { class: "frames" });
+  #heading = h("h2", {});
+  #prompt = h("p", { class: "prompt" });
+  #facts = h("p", { class: "facts muted" });
+  #onRetry;
+
+  constructor({ onRetry }) {
+    super();
+    this.#onRetry = onRetry;
+  }
+
+  connectedCallback() {
+    if (this.childElementCount) return;
+    this.className = "scene";
+    this.setAttribute("role", "listitem");
+    this.append(
+      h("div", { class: "media" }, this.#frames, this.#clip),
+      h("div", { class: "scene-text" }, this.#heading, this.#prompt, this.#facts, this.#state, this.#bar, this.#actions),
+    );
+  }
+
+  /** Shows a scene as it stands; what has not changed is left alone, so that a video goes on playing. */
+  show(scene) {
+    const { key, first, last, prompt, job } = scene;
+    const shown = JSON.stringify([first, last, prompt, scene.duration, job && [job.task_uuid, job.stage, job.video_url, job.cost_usd]]);
+    this.#scene = scene;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    setText(this.#heading, `Scene ${key}`);
+    setText(this.#prompt, prompt || "No prompt.");
+    this.#prompt.classList.toggle("muted", !prompt);
+    const seconds = job?.duration_s ?? scene.duration;
+    const facts = [seconds && `${String(seconds).replace(/\D+$/, "")} s`, job?.attempt > 1 && `attempt ${job.attempt}`, job?.cost_usd && dollars(job.cost_usd)];
+    setText(this.#facts, facts.filter(Boolean).join(" · "));
+    this.#showFrames(first, last);
+    this.#showClip(job, first);
+    this.#showActions(job);
+    this.#bar.setAttribute("aria-label", `Progress of scene ${key}`);
+    this.tick(Date.now());
+  }
+
+  /** Moves what moves with the time alone. */
+  tick(now) {
+    const { job, first, last } = this.#scene;
+    const { text, tone } = describe(job, now, missingText(first, last));
+    setText(this.#state, text);
+    this.#state.className = `state tone-${tone}`;
+    this.dataset.stage = job?.stage ?? "none";
+    this.#bar.hidden = !job || Boolean(job.settled_at);
+    if (job && !this.#bar.hidden) {
+      this.#bar.value = shareDone(job, now);
+      this.#bar.className = `bar-${tone}`;
+    }
+  }
+
+  #showFrames(first, last) {
+    const shown = [first, last].join(" ");
+    if (this.#frames.dataset.shown === shown) return;
+    this.#frames.dataset.shown = shown;
+    const key = this.#scene.key;
+    const images = [picture(first, `First frame of scene ${key}`), picture(last, `Last frame of scene ${key}`)];
+    images[0].addEventListener("load", () => this.classList.toggle("wide", images[0].naturalWidth > images[0].naturalHeight));
+    this.#frames.replaceChildren(h("figure", {}, images[0], h("figcaption", {}, "First")), h("figure", {}, images[1], h("figcaption", {}, "Last")));
+  }
+
+  #showClip(job, first) {
+    const url = job?.video_url ?? "";
+    if (url && this.#clip.dataset.shown === url) return;
+    this.#clip.dataset.shown = url;
+    if (url && isShowable(url)) this.#clip.replaceChildren(this.#video(url, first));
+    else if (job?.stage === "failed") this.#clip.replaceChildren(h("div", { class: "no-clip failed" }, icon("alert", 24)));
+    else if (job) this.#clip.replaceChildren(h("div", { class: "no-clip busy" }, isShowable(first) ? picture(first, "") : "", h("span", { class: "spinner" })));
+    else this.#clip.replaceChildren(h("div", { class: "no-clip" }, icon("play", 24)));
+  }
+
+  #video(url, poster) {
+    const video = h("video", {
+      src: url,
+      poster: isShowable(poster) ? poster : null,
+      controls: true,
+      playsinline: true,
+      preload: "metadata",
+      "aria-label": `Clip of scene ${this.#scene.key}`,
+    });
+    // A look in passing: silent, over and over, and gone with the pointer. Who presses play is not disturbed.
+    let passing = false;
+    video.addEventListener("pointerenter", (event) => {
+      if (event.pointerType !== "mouse" || still.matches || !video.paused || video.currentTime > 0) return;
+      passing = true;
+      video.muted = true;
+      video.loop = true;
+      video.play().catch(() => {});
+    });
+    const end = () => {
+      if (!passing) return;
+      passing = false;
+      video.loop = false;
+      video.muted = false;
+    };
+    video.addEventListener("pointerdown", end);
+    video.addEventListener("pointerleave", () => {
+      if (!passing) return;
+      end();
+      video.pause();
+      video.currentTime = 0;
+    });
+    return video;
+  }
+
+  #showActions(job) {
+    this.#actions.replaceChildren();
+    const key = this.#scene.key;
+    if (job?.stage === "failed") {
+      const again = h("button", { type: "button", "aria-label": `Retry scene ${key}` }, icon("retry"), "Retry");
+      again.addEventListener("click", async () => {
+        again.disabled = true;
+        await this.#onRetry();
+        again.disabled = false;
+      });
+      this.#actions.append(again);
+    }
+    if (job?.video_url) {
+      this.#actions.append(
+        h(
+          "a",
+          { class: "button", href: job.video_url, download: `scene-${key}.mp4`, target: "_blank", rel: "noopener", "aria-label": `Download scene ${key}` },
+          icon("download"),
+          "Download",
+        ),
+      );
+    }
+  }
+}
+
+function missingText(first, last) {
+  if (!first && !last) return "Both frames are missing.";
+  if (first && last) return "";
+  return `The ${first ? "last" : "first"} frame is missing.`;
+}
+
+customElements.define("scene-card", SceneCard);

@@ -1,0 +1,97 @@
+/** What the page says about states, times and money. Pure: the time is an argument. */
+import { secondsWaited } from "/client/clips.js";
+
+// Without a past of its own the service calls a clip late after this long.
+const LATE_BY_DEFAULT_S = 300;
+// A request that is still unanswered then is being asked about.
+const UNANSWERED_S = 60;
+
+/** What is happening to a scene's clip: a sentence, and its tone. `problem` is why there is no clip. */
+export function describe(job, now, problem = "") {
+  if (!job) return { text: problem || "Not generated yet.", tone: "idle" };
+  const waited = secondsWaited(job, now);
+  switch (job.stage) {
+    case "succeeded":
+      return { text: `Done in ${clock((Date.parse(job.settled_at) - Date.parse(job.waiting_since)) / 1000)}`, tone: "done" };
+    case "failed":
+      return { text: `Failed: ${job.error?.message ?? "no reason was given"}`, tone: "failed" };
+    case "queued":
+      return { text: "Queued", tone: "busy" };
+    case "sent":
+      return { text: waited > UNANSWERED_S ? "Checking whether it has arrived" : "Sent", tone: "busy" };
+    case "checking":
+      return { text: `Checking with Runware, for ${clock(waited)}`, tone: "busy" };
+    default: {
+      const usually = job.usual ? `, usually done in about ${roughly(job.usual.median_s)}` : "";
+      if (waited > (job.usual?.p90_s ?? LATE_BY_DEFAULT_S)) {
+        return { text: `Late: generating for ${clock(waited)}${usually}`, tone: "late" };
+      }
+      return { text: `Generating for ${clock(waited)}${usually}`, tone: "busy" };
+    }
+  }
+}
+
+/** How a whole project stands. */
+export function projectState({ total, completed, pending, failed }) {
+  if (pending) return { text: "Generating", tone: "busy" };
+  if (failed) return { text: failed === 1 ? "1 failed" : `${failed} failed`, tone: "failed" };
+  if (total && completed === total) return { text: "Done", tone: "done" };
+  return { text: completed ? "Partly done" : "Not started", tone: "idle" };
+}
+
+export const clipCount = ({ total, completed }) => `${completed} of ${plural(total, "clip")}`;
+
+export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+export function roughly(seconds) {
+  if (seconds < 50) return plural(Math.max(5, Math.round(seconds / 5) * 5), "second");
+  return plural(Math.max(1, Math.round(seconds / 60)), "minute");
+}
+
+export function age(time, now) {
+  const seconds = (now - Date.parse(time)) / 1000;
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${plural(Math.floor(seconds / 3600), "hour")} ago`;
+  if (seconds < 7 * 86_400) return `${plural(Math.floor(seconds / 86_400), "day")} ago`;
+  return new Date(time).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+}
+
+export const dollars = (usd) => `$${usd.toFixed(2)}`;
+
+/** What a person wrote about a scene. */
+export function promptOf(scene) {
+  const texts = [scene?.description, scene?.visual_action, scene?.dialogue];
+  return texts.find((text) => typeof text === "string" && text.trim())?.trim() ?? "";
+}
+
+/** The scenes of a project in their order, each with its frames and texts. */
+export function scenesOf(project) {
+  const frames = asObject(project.frames);
+  const scenes = asObject(project.scenes);
+  const keys = [...new Set([...Object.keys(frames), ...Object.keys(scenes), ...project.jobs.map((job) => job.scene)])];
+  const jobs = new Map(project.jobs.map((job) => [job.scene, job]));
+  return keys
+    .sort((one, other) => one.localeCompare(other, "en", { numeric: true }))
+    .map((key) => ({
+      key,
+      first: asText(frames[key]?.first_frame),
+      last: asText(frames[key]?.last_frame),
+      prompt: promptOf(scenes[key]),
+      duration: scenes[key]?.duration,
+      job: jobs.get(key) ?? null,
+    }));
+}
+
+export function titleOf(project) {
+  const text = project.title || project.script || promptOf(Object.values(asObject(project.scenes))[0]);
+  return text?.trim().split("\n")[0].slice(0, 120) || "Untitled video";
+}
+
+const asObject = (value) => (value && typeof value === "object" ? value : {});
+const asText = (value) => (typeof value === "string" ? value.trim() : "");

@@ -1,0 +1,56 @@
+"""A project's changes as server-sent events."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from service.errors import StoreUnavailable
+from service.web.schemas import ProjectDetail, ProjectNews, project_news
+from service.workflow.past import Past
+from service.workflow.ports import Clock
+from service.workflow.watch import Update
+
+# Proxies close a connection that is silent for a minute, some for half of one.
+_HEARTBEAT_S = 15
+# Who has not taken an event by then is gone; it asks for what it missed when it comes back.
+_SEND_TIMEOUT_S = 30
+# More digits than any sequence number has.
+_MAX_DIGITS = 15
+
+
+def read_sequence(last_event_id: str) -> int:
+    """Read the `Last-Event-ID` header: the sequence number of what its sender has; 0 for nothing."""
+    readable = re.fullmatch(rf"[0-9]{{1,{_MAX_DIGITS}}}", last_event_id.strip())
+    return int(readable[0]) if readable else 0
+
+
+def event_stream(updates: AsyncGenerator[Update], past: Past, clock: Clock) -> EventSourceResponse:
+    """Send each update: as `snapshot`, the whole project, or as `changes`, its news.
+
+    The event's id is the project's sequence number.
+    """
+
+    async def events() -> AsyncGenerator[ServerSentEvent]:
+        # Closed with the stream, so that whoever goes away is no longer counted as watching.
+        async with aclosing(updates):
+            async for update in updates:
+                try:
+                    times = await past.usual_times()
+                except StoreUnavailable:
+                    # Bars without their usual time are better than none.
+                    times = {}
+                state, now = update.state, clock()
+                body: ProjectNews
+                if update.whole:
+                    body = ProjectDetail.of_state(state, times, now)
+                else:
+                    body = ProjectNews(**project_news(state, state.changed_since(update.since), times, now))
+                yield ServerSentEvent(
+                    body.model_dump_json(),
+                    id=str(state.sequence),
+                    event="snapshot" if update.whole else "changes",
+                )
+
+    return EventSourceResponse(events(), ping=_HEARTBEAT_S, send_timeout=_SEND_TIMEOUT_S)

@@ -1,0 +1,129 @@
+"""The page, its client, and what they alone need: configuration, estimates, uploads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from service.clips.images import MAX_IMAGE_BYTES, MAX_SIDE_PX, MIN_SIDE_PX, ImageType, read_image
+from service.clips.ownership import Caller
+from service.clips.planning import DURATIONS_S
+from service.web.bodies import read_bytes
+from service.web.errors import BadRequest, InvalidValue, UploadNotFound
+from service.web.schemas import ImageStored, PriceEstimate, StudioConfig, StudioEstimates
+from service.workflow.past import Past
+from service.workflow.ports import Uploads
+
+UPLOADS_PATH = "/uploads"
+_FILES = Path(__file__).parents[1] / "studio"
+# Pictures and videos lie wherever the user and Runware put them; http is for a sandbox on this machine.
+_ELSEWHERE = "https: http://127.0.0.1:* http://localhost:*"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        f"img-src 'self' blob: {_ELSEWHERE}; media-src 'self' {_ELSEWHERE}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+_IMAGE_HEADERS = {
+    # An image that is opened by itself runs nothing, whatever it turns out to be.
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    # The name is made of the content, so that what lies under it never changes.
+    "Cache-Control": "public, max-age=31536000, immutable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """One method for each call that the page needs beside the service's own.
+
+    `public_url` is where Runware reaches the service; without it, an uploaded frame's URL is that which the
+    caller used.
+    """
+
+    uploads: Uploads
+    past: Past
+    public_url: str | None
+    sign_in: Literal["none", "token"]
+
+    async def config(self, _request: Request, _caller: Caller) -> StudioConfig:
+        """Tell what a page has to know before anyone signs in."""
+        return StudioConfig(
+            sign_in=self.sign_in,
+            durations_s=list(DURATIONS_S),
+            max_upload_bytes=MAX_IMAGE_BYTES,
+            upload_types=[kind.value for kind in ImageType],
+        )
+
+    async def estimates(self, _request: Request, _caller: Caller) -> StudioEstimates:
+        """Tell what the next clips will cost, as far as that is known."""
+        price = await self.past.price()
+        return StudioEstimates(
+            model=self.past.settings.model,
+            resolution=self.past.settings.resolution,
+            price=price
+            and PriceEstimate(
+                usd_per_second=price.usd_per_second, basis="published" if price.published else "past"
+            ),
+        )
+
+    async def upload(self, request: Request, _caller: Caller) -> ImageStored:
+        """Keep an image, for use as a frame: its bytes are the body."""
+        # As with JSON: a form on a strange page can't send this content type.
+        if not request.headers.get("content-type", "").strip().lower().startswith("image/"):
+            raise BadRequest(
+                "The body must be an image. Send its bytes with a header such as content-type: image/png."
+            )
+        content = await read_bytes(request, MAX_IMAGE_BYTES)
+        image = read_image(content)
+        if image is None:
+            raise InvalidValue("This file is no PNG, JPEG or WebP image. Choose another one.")
+        if not image.usable:
+            raise InvalidValue(
+                f"This image has {image.width} x {image.height} pixels. "
+                f"Choose one with {MIN_SIDE_PX} to {MAX_SIDE_PX} on each side."
+            )
+        name = await self.uploads.keep(content, image.type)
+        base = self.public_url or str(request.base_url).rstrip("/")
+        return ImageStored(url=f"{base}{UPLOADS_PATH}/{name}", width=image.width, height=image.height)
+
+    async def uploaded(self, request: Request, _caller: Caller) -> Response:
+        """Give an uploaded image to whoever has its URL, such as Runware."""
+        found = await self.uploads.find(str(request.path_params["name"]))
+        if found is None:
+            raise UploadNotFound("There is no such image. Check its URL, or upload it again.")
+        path, image_type = found
+        return FileResponse(path, media_type=image_type, headers=_IMAGE_HEADERS)
+
+
+def page_routes() -> list[BaseRoute]:
+    """Give the routes of the page's and the client's files. They hold no data, and need no token."""
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(_FILES / "page" / "index.html", headers=_PAGE_HEADERS)
+
+    return [Route("/", page), _files("/studio", "page"), _files("/client", "client")]
+
+
+class _Files(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        # Asked for each time, by its ETag: a page never runs with modules of two releases.
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def _files(path: str, folder: str) -> Mount:
+    return Mount(path, _Files(directory=_FILES / folder), middleware=[Middleware(GZipMiddleware)])

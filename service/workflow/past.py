@@ -1,0 +1,44 @@
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from service.clips.estimate import PastClip, Price, UsualTime, price, usual_times
+from service.clips.models import GenerationSettings
+from service.workflow.ports import Store
+
+# Enough for some two hundred of each kind that is in use.
+_MOST_READ = 2000
+_KEPT_S = 60.0
+
+
+@dataclass(slots=True)
+class Past:
+    """What this installation has learned from its own clips; read from the store once a minute at most."""
+
+    store: Store
+    settings: GenerationSettings
+    _clips: Sequence[PastClip] = field(default=(), init=False)
+    _times: Mapping[tuple[str, int], UsualTime] = field(default_factory=dict, init=False)
+    _fresh_until: float = field(default=0.0, init=False)
+
+    async def usual_times(self) -> Mapping[tuple[str, int], UsualTime]:
+        """Give the usual time by model and duration in seconds. Raises StoreUnavailable."""
+        await self._refresh()
+        return self._times
+
+    async def price(self) -> Price | None:
+        """Give what a second of video costs with the present settings, if known. Raises StoreUnavailable."""
+        await self._refresh()
+        return price(self.settings, self._clips)
+
+    async def _refresh(self) -> None:
+        if time.monotonic() < self._fresh_until:
+            return
+        # Set before the read, so that whoever comes meanwhile takes what there is.
+        self._fresh_until = time.monotonic() + _KEPT_S
+        try:
+            self._clips = await self.store.past_clips(_MOST_READ)
+        except BaseException:
+            self._fresh_until = 0.0
+            raise
+        self._times = usual_times(self._clips)

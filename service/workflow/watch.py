@@ -1,0 +1,138 @@
+"""Tells those who watch a project what changes in it, whichever copy of the service changed it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.clips.models import ProjectId
+from service.clips.ownership import Caller, answers_to
+from service.errors import ProjectNotFound, StoreUnavailable
+from service.workflow.ports import Store
+from service.workflow.projects import ProjectState, read_state
+
+log = structlog.get_logger(__name__)
+
+# What another copy stored shows after this long, and well within 2 s with all that is on the way.
+_LOOK_INTERVAL_S = 1.0
+# What this process stored shows after this long, so that a burst of results is one look and one event.
+_GATHER_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A project's newest state, for someone who knows how it stood at the sequence number `since`."""
+
+    since: int
+    state: ProjectState
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the project is news, not its clips alone."""
+        return self.since == 0 or self.state.edited > self.since
+
+
+@dataclass(slots=True)
+class _Watched:
+    state: ProjectState
+    watchers: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, state: ProjectState) -> None:
+        self.state = state
+        self.news.set()
+        self.news = asyncio.Event()
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One loop a process, while anybody watches: one look a second at all watched projects together.
+
+    What is kept is the newest state of each, not what led to it. A reader that is slow, or was away, is given
+    what changed since the sequence number it has, so that nothing piles up for it.
+    """
+
+    store: Store
+    _watched: dict[ProjectId, _Watched] = field(default_factory=dict, init=False)
+    _anybody: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    @property
+    def watching(self) -> int:
+        """How many watch at the moment."""
+        return sum(watched.watchers for watched in self._watched.values())
+
+    def look_soon(self) -> None:
+        """Look at once instead of within a second: this process has stored a change."""
+        self._changed.set()
+
+    def close(self) -> None:
+        """End all that is being watched, so that a server that stops need not wait for it."""
+        self._closed = True
+        for watched in self._watched.values():
+            watched.news.set()
+
+    async def watch(self, project_id: ProjectId, caller: Caller, since: int) -> AsyncGenerator[Update]:
+        """Give the project's state whenever it is beyond the one given before, until `close`.
+
+        The first is given at once, unless it is the one at `since`. Raises ProjectNotFound and
+        StoreUnavailable, both before there is anything to iterate over.
+        """
+        watched = self._watched.get(project_id)
+        if watched is None:
+            watched = _Watched(await read_state(self.store, project_id, caller))
+        elif not answers_to(watched.state.project.user_id, caller):
+            raise ProjectNotFound(project_id)
+        return self._updates(project_id, watched, since)
+
+    async def run(self) -> None:
+        """Look until cancelled; the wiring keeps exactly one of these running."""
+        while True:
+            await self._anybody.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_INTERVAL_S):
+                    await self._changed.wait()
+                await asyncio.sleep(_GATHER_S)
+            self._changed.clear()
+            try:
+                await self._look()
+            except StoreUnavailable as error:
+                log.warning("nothing new can be shown: the store is unavailable", error=str(error))
+                await asyncio.sleep(_LOOK_INTERVAL_S)
+
+    async def _updates(self, project_id: ProjectId, watched: _Watched, since: int) -> AsyncGenerator[Update]:
+        # Entered when reading begins: others may have come, or all have left, since the state was read.
+        watched = self._watched.setdefault(project_id, watched)
+        watched.watchers += 1
+        self._anybody.set()
+        # A number from another database, or from before a restored one, says nothing.
+        seen = since if since <= watched.state.sequence else 0
+        try:
+            while not self._closed:
+                news, state = watched.news, watched.state
+                if state.sequence > seen:
+                    yield Update(seen, state)
+                    seen = state.sequence
+                else:
+                    await news.wait()
+        finally:
+            watched.watchers -= 1
+            if not watched.watchers:
+                self._watched.pop(project_id, None)
+            if not self._watched:
+                self._anybody.clear()
+
+    async def _look(self) -> None:
+        since = {project_id: watched.state.sequence for project_id, watched in self._watched.items()}
+        for project_id, changes in (await self.store.changes(since)).items():
+            watched = self._watched.get(project_id)
+            # Who left and came back meanwhile has a newer state than this look began with.
+            if watched is None or changes.sequence <= watched.state.sequence:
+                continue
+            project = watched.state.project
+            if changes.edited > watched.state.edited:
+                project = await self.store.project(project_id) or project
+            watched.tell(watched.state.after(project, changes))

@@ -1,0 +1,199 @@
+"""The client in other people's pages: the README's React dialog, checked and run."""
+
+import asyncio
+import gzip
+import os
+import re
+import shutil
+from asyncio.subprocess import PIPE, STDOUT
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Route, expect
+
+import service
+from service.clips.estimate import UsualTime, share_done
+from tests.browser.conftest import OpenVisit
+from tests.browser.visit import Visit
+from tests.harness import World
+
+in_browser = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.xdist_group("browser")
+
+STUDIO = Path(service.__file__).parent / "studio"
+REACT = Path(__file__).parent / "react"
+# An origin that the service allows by default, and that nothing listens at: the test answers for it.
+APPLICATION = "http://localhost:5173"
+
+
+def example() -> str:
+    (code,) = re.findall(r"```tsx\n(.*?)```", (STUDIO / "README.md").read_text("utf-8"), re.DOTALL)
+    return str(code)
+
+
+@pytest.fixture
+def react_project(tmp_path: Path) -> Path:
+    """A folder with the README's dialog, the client's files, and the pinned packages."""
+    if not (REACT / "node_modules").is_dir():
+        reason = "the packages of tests/browser/react are missing: npm ci --prefix tests/browser/react"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path / "react"
+    folder.mkdir()
+    for source in (REACT / "main.tsx", REACT / "tsconfig.json", *(STUDIO / "client").iterdir()):
+        shutil.copy(source, folder)
+    (folder / "node_modules").symlink_to(REACT / "node_modules")
+    (folder / "dialog.tsx").write_text(example(), "utf-8")
+    return folder
+
+
+async def run(folder: Path, *command: str) -> str:
+    process = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=PIPE, stderr=STDOUT)
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+def test_example_is_shorter_than_40_lines() -> None:
+    assert len(example().splitlines()) < 40
+
+
+@in_browser
+async def test_example_fits_the_types_strictly(react_project: Path) -> None:
+    await run(react_project, "node_modules/.bin/tsc", "--project", ".")
+
+
+@in_browser
+async def test_wrong_use_is_found_by_the_types(react_project: Path) -> None:
+    (react_project / "wrong.ts").write_text(
+        'import { createClips } from "./clips.js";\ncreateClips().retry(7);\n', "utf-8"
+    )
+    with pytest.raises(AssertionError, match=r"wrong\.ts\(2,"):
+        await run(react_project, "node_modules/.bin/tsc", "--project", ".")
+
+
+@in_browser
+async def test_example_generates_watches_and_retries_from_another_origin(
+    react_project: Path, world: World, open_visit: OpenVisit
+) -> None:
+    await run(
+        react_project,
+        "node_modules/.bin/esbuild",
+        "main.tsx",
+        "--bundle",
+        "--format=esm",
+        "--jsx=automatic",
+        "--define:process.env.NODE_ENV='production'",
+        "--outfile=bundle.js",
+    )
+
+    async def answer(route: Route) -> None:
+        if route.request.url.endswith("/bundle.js"):
+            await route.fulfill(path=react_project / "bundle.js")
+        else:
+            html = '<!doctype html><title>App</title><div id="root"></div>'
+            await route.fulfill(
+                body=f'{html}<script type="module" src="/bundle.js"></script>', content_type="text/html"
+            )
+
+    await world.set_faults(fail_rate=1)
+    project_id = await world.store(1)
+    async with open_visit(world) as visit:
+        visit.hosts.add("localhost:5173")
+        # Chromium takes a page that a test answers for as one from the internet.
+        await visit.context.grant_permissions(["local-network-access"], origin=APPLICATION)
+        await visit.context.route(f"{APPLICATION}/**", answer)
+        await visit.page.goto(f"{APPLICATION}/?url={world.url}&project={project_id}")
+        await visit.button("Generate clips").click()
+        await expect(visit.button("Retry")).to_be_visible()
+        await world.set_faults()
+        await visit.button("Retry").click()
+        await expect(visit.page.get_by_role("status")).to_have_text("1 of 1 clips")
+        await expect(visit.page.locator("video")).to_have_count(1)
+        await visit.button("Close").click()
+        await expect(visit.page.get_by_role("dialog")).to_have_count(0)
+
+
+@in_browser
+async def test_client_and_service_give_the_same_share(visit: Visit) -> None:
+    since = datetime(2026, 1, 2, tzinfo=UTC)
+    cases = [
+        (seconds, usual)
+        for usual in (UsualTime(60, 100, 9), UsualTime(5, 5, 3), UsualTime(120, 300, 0))
+        for seconds in (-1, 0, 1, 4.5, 5, 59, 60, 80, 100, 250, 301, 5000)
+    ]
+    asked: list[Any] = [
+        (seconds, {"median_s": usual.median_s, "p90_s": usual.p90_s} if usual.samples else None)
+        for seconds, usual in cases
+    ]
+    await visit.open()
+    shares = await visit.page.evaluate(
+        """async ([cases, since]) => {
+            const { shareDone } = await import("/client/clips.js");
+            const start = Date.parse(since);
+            const job = { waiting_since: since, settled_at: null };
+            return cases.map(([seconds, usual]) => shareDone({ ...job, usual }, start + 1000 * seconds));
+        }""",
+        [asked, since.isoformat()],
+    )
+    assert shares == pytest.approx([share_done(seconds, usual) for seconds, usual in cases])
+
+
+@in_browser
+@pytest.mark.parametrize("cut", [1, 2, 3, 7, 1000])
+async def test_stream_is_read_however_its_bytes_are_cut(visit: Visit, cut: int) -> None:
+    project_id = await visit.world.store(2)
+    await visit.open()
+    told = await visit.page.evaluate(
+        """async ([id, cut]) => {
+            const { createClips } = await import("/client/clips.js");
+            const original = window.fetch;
+            window.fetch = async (...call) => {
+                const response = await original(...call);
+                if (!response.headers.get("content-type").startsWith("text/event-stream")) return response;
+                const pieces = new TransformStream({
+                    transform(chunk, out) {
+                        for (let at = 0; at < chunk.length; at += cut) out.enqueue(chunk.slice(at, at + cut));
+                    },
+                });
+                return new Response(response.body.pipeThrough(pieces), response);
+            };
+            const clips = createClips();
+            return new Promise((resolve, reject) => {
+                const stop = clips.watch(id, (project) => {
+                    if (project.counts.completed < 2) return;
+                    stop();
+                    resolve(project.jobs.map((job) => job.scene));
+                }, { onError: reject });
+                clips.generate(id).catch(reject);
+            });
+        }""",
+        [project_id, cut],
+    )
+    assert told == ["1", "2"]
+
+
+@in_browser
+async def test_error_has_code_and_status(visit: Visit) -> None:
+    await visit.open()
+    told = await visit.page.evaluate(
+        """async () => {
+            const { createClips, ClipsError } = await import("/client/clips.js");
+            const facts = (error) => [error instanceof ClipsError, error.code, error.status];
+            const failure = (call) => call.catch(facts);
+            return [
+                await failure(createClips().generate("00000000-0000-4000-8000-000000000000")),
+                await failure(createClips({ url: location.origin + "/nowhere" }).projects()),
+            ];
+        }"""
+    )
+    assert told == [[True, "project_not_found", 404], [True, "not_found", 404]]
+
+
+def test_page_and_client_are_small() -> None:
+    files = [*STUDIO.glob("page/*.js"), *STUDIO.glob("page/*.css"), STUDIO / "client" / "clips.js"]
+    size = sum(len(gzip.compress(file.read_bytes())) for file in files)
+    assert size < 100_000

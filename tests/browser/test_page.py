@@ -1,0 +1,341 @@
+"""The page in a real browser: from dropped frames to a playing video, and what goes wrong on the way."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import expect
+
+from service.sandbox.server import Sandbox
+from tests.browser.conftest import OpenVisit
+from tests.browser.visit import Visit, video_facts
+from tests.harness import World, running_world, sandbox_options
+from tests.process import ServiceProcess
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+
+TOKEN = "token-of-the-service"
+
+
+def scenes(count: int, *, directive: str = "") -> dict[str, Any]:
+    return {
+        str(n): {"description": f"Boat {n} leaves. {directive}".strip(), "duration": 4}
+        for n in range(1, count + 1)
+    }
+
+
+async def test_two_dropped_pairs_become_two_playing_clips(visit: Visit) -> None:
+    await visit.world.set_faults(slow_rate=1, slow_seconds=2)
+    await visit.open()
+    await expect(visit.page.get_by_role("heading", name="Make your first video")).to_be_visible()
+    await visit.shot("empty")
+    await visit.button("Create video").first.click()
+    frames = {
+        f"{scene}-{number}.png": await visit.frame(scene, end)
+        for scene in (1, 2)
+        for number, end in enumerate(("first", "last"))
+    }
+    await visit.drop(visit.page.locator(".drop"), frames)
+    create = visit.button("Create 2 clips")
+    await expect(create).to_be_enabled()
+    await visit.page.get_by_role("textbox", name="Name (optional)").fill("Harbour at dawn")
+    await visit.page.get_by_label("Prompt").first.fill("The sun rises.")
+    await visit.page.get_by_role("radiogroup", name="Duration of scene 2").get_by_label("6 s").check()
+    await expect(visit.page.locator(".estimate")).to_contain_text("2 clips, 10 seconds")
+    await visit.shot("create")
+    await create.click()
+    await expect(visit.toast).to_contain_text("2 clips submitted")
+    await expect(visit.state("1")).to_contain_text(re.compile(r"Generating for 0:0\d"))
+    bar = visit.scene("1").locator("progress")
+    before = await bar.evaluate("(bar) => bar.value")
+    await visit.page.wait_for_function(
+        "(before) => document.querySelector('scene-card progress').value > before", arg=before
+    )
+    await visit.shot("generating")
+    await expect(visit.state("1")).to_contain_text("Done in")
+    await expect(visit.state("2")).to_contain_text("Done in")
+    await expect(visit.toast).to_contain_text("All 2 clips are ready.")
+    await visit.shot("finished")
+    for key, seconds in (("1", 4), ("2", 6)):
+        facts = await video_facts(visit.scene(key))
+        assert facts["readyState"] >= 3
+        assert facts["duration"] == pytest.approx(seconds, abs=0.25)
+    assert (await visit.world.ledger())["accepted"] == 2
+    (project,) = (await visit.world.get("/projects"))["projects"]
+    assert project["title"] == "Harbour at dawn"
+    assert all(url.startswith(f"{visit.world.url}/uploads/") for url in project["thumbnails"])
+
+
+async def test_frames_can_be_urls_and_scenes_are_reordered_by_keyboard_alone(visit: Visit) -> None:
+    await visit.open()
+    await expect(visit.button("Create video").first).to_be_visible()
+    await visit.page.locator("#new").focus()
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.page.get_by_role("textbox", name="Name (optional)")).to_be_focused()
+    await visit.button("Add scene").press("Enter")
+    for scene in (1, 2):
+        for end in ("first", "last"):
+            url = f"{visit.world.sandbox_url}/frames/{scene}/{end}.png?size=36x64"
+            await visit.page.get_by_label(f"URL of the {end} frame of scene {scene}").fill(url)
+    await visit.page.get_by_label("Prompt").nth(1).fill("The second comes first.")
+    grip = visit.page.get_by_role("button", name="Move scene 2: drag, or press arrow up or down")
+    await grip.press("ArrowUp")
+    await expect(visit.page.get_by_label("Prompt").first).to_have_value("The second comes first.")
+    await expect(visit.page.get_by_role("button", name=re.compile("Move scene 1: drag"))).to_be_focused()
+    await visit.button("Create 2 clips").press("Enter")
+    await expect(visit.scene("1").locator(".prompt")).to_have_text("The second comes first.")
+    await expect(visit.state("2")).to_contain_text("Done in")
+
+
+async def test_scene_is_reordered_by_dragging(visit: Visit) -> None:
+    await visit.open()
+    await visit.button("Create video").first.click()
+    await visit.button("Add scene").click()
+    await visit.page.get_by_label("Prompt").nth(1).fill("The second comes first.")
+    await visit.page.locator(".grip").nth(1).drag_to(visit.page.locator(".draft").first)
+    await expect(visit.page.get_by_label("Prompt").first).to_have_value("The second comes first.")
+
+
+async def test_file_that_is_no_image_is_refused_by_its_content(visit: Visit) -> None:
+    await visit.open()
+    await visit.button("Create video").first.click()
+    slot = visit.page.locator(".slot").first
+    await visit.drop(slot, {"frame.png": b"<svg onload=alert(1)>"})
+    await expect(visit.page.get_by_text("This file is no PNG, JPEG or WebP image.")).to_be_visible()
+    await visit.drop(slot, {"notes.txt": b"text"}, kind="text/plain")
+    await expect(visit.page.get_by_text("Choose a PNG, JPEG or WebP image.")).to_be_visible()
+    await expect(visit.button("Create clips")).to_be_disabled()
+    await visit.page.keyboard.press("Escape")
+    await expect(visit.page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_failed_clip_says_why_and_is_retried(visit: Visit) -> None:
+    await visit.world.set_faults(fail_rate=1)
+    project_id = await visit.world.store(scenes(2))
+    await visit.open_project(project_id)
+    await visit.button("Generate clips").click()
+    await expect(visit.state("1")).to_contain_text("Failed: The model's provider failed")
+    await expect(visit.toast).to_contain_text("2 failed")
+    await visit.shot("failed")
+    await visit.world.set_faults()
+    await visit.button("Retry scene 1").click()
+    await expect(visit.state("1")).to_contain_text("Done in")
+    await visit.button("Retry failed clip").click()
+    await expect(visit.state("2")).to_contain_text("Done in")
+    await expect(visit.scene("2").locator(".facts")).to_contain_text("attempt 2")
+    await expect(visit.page.locator(".summary")).to_contain_text("$1.60 so far")
+
+
+async def test_all_clips_play_in_order(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(2))
+    await visit.world.generate(project_id)
+    await visit.world.settled(project_id)
+    await visit.open_project(project_id)
+    await visit.button("Play all").click()
+    player = visit.page.get_by_role("dialog")
+    await expect(player.get_by_role("status")).to_have_text("Scene 1, 1 of 2")
+    await visit.shot("player")
+    await player.locator("video").evaluate("(video) => video.dispatchEvent(new Event('ended'))")
+    await expect(player.get_by_role("status")).to_have_text("Scene 2, 2 of 2")
+    await expect(visit.button("Next")).to_be_disabled()
+    await visit.page.keyboard.press("Escape")
+    await expect(player).to_have_count(0)
+
+
+async def test_clip_plays_silently_while_the_pointer_is_over_it(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(1))
+    await visit.world.generate(project_id)
+    await visit.world.settled(project_id)
+    await visit.open_project(project_id)
+    video = visit.page.locator("scene-card video")
+    await video.hover()
+    await visit.page.wait_for_function(
+        "() => [...document.querySelectorAll('video')].some((one) => !one.paused && one.muted && one.loop)"
+    )
+    await visit.page.mouse.move(0, 0)
+    await visit.page.wait_for_function("() => document.querySelector('scene-card video').paused")
+
+
+async def test_page_that_was_offline_catches_up(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(1, directive="[sandbox:slow=1]"))
+    await visit.world.generate(project_id)
+    await visit.open_project(project_id)
+    await expect(visit.connection("live")).to_be_visible()
+    await visit.context.set_offline(True)
+    await expect(visit.connection("offline")).to_be_visible()
+    await visit.shot("offline")
+    await visit.world.settled(project_id)
+    await expect(visit.state("1")).to_contain_text("Generating")
+    await visit.context.set_offline(False)
+    await expect(visit.state("1")).to_contain_text("Done in")
+    await expect(visit.connection("live")).to_be_visible()
+
+
+async def test_page_survives_a_restart_of_the_service(tmp_path: Path, open_visit: OpenVisit) -> None:
+    async with (
+        Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url,
+        ServiceProcess(sandbox_url, tmp_path) as service,
+        aiohttp.ClientSession() as session,
+        open_visit(world := service.world(session)) as visit,
+    ):
+        project_id = await world.store(scenes(1))
+        await visit.open_project(project_id)
+        await expect(visit.connection("live")).to_be_visible()
+        await service.kill()
+        await expect(visit.connection("offline")).to_be_visible()
+        await service.start()
+        await world.generate(project_id)
+        await expect(visit.state("1")).to_contain_text("Done in")
+        await expect(visit.connection("live")).to_be_visible()
+
+
+async def test_page_asks_while_no_stream_comes_through(visit: Visit) -> None:
+    async def refuse(route: Any) -> None:
+        await route.fulfill(status=502, body="a proxy that knows no streams")
+
+    await visit.context.route("**/events", refuse)
+    project_id = await visit.world.store(scenes(1))
+    await visit.open_project(project_id)
+    await expect(visit.connection("polling")).to_be_visible()
+    await visit.world.generate(project_id)
+    await expect(visit.state("1")).to_contain_text("Done in")
+
+
+async def test_page_does_not_ask_while_its_stream_is_live(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(1, directive="[sandbox:slow=2]"))
+    await visit.open_project(project_id)
+    await expect(visit.connection("live")).to_be_visible()
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    await visit.world.generate(project_id)
+    await expect(visit.state("1")).to_contain_text("Done in")
+    assert [url for url in asked if "/projects" in url] == []
+
+
+async def test_two_tabs_show_the_same_at_once(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(1))
+    await visit.open_project(project_id)
+    other = Visit(visit.world, visit.context, await visit.context.new_page(), visit.complaints)
+    other.guard(other.page)
+    await other.open_project(project_id)
+    await other.button("Generate clips").click()
+    for tab in (visit, other):
+        await expect(tab.state("1")).to_contain_text("Done in")
+        await expect(tab.toast).to_contain_text("Your clip is ready.")
+
+
+async def test_edit_of_the_project_elsewhere_shows_without_a_reload(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(1))
+    await visit.open_project(project_id)
+    await expect(visit.connection("live")).to_be_visible()
+    visit.world.rewrite(project_id, scenes=scenes(2))
+    await expect(visit.scene("2").locator(".prompt")).to_have_text("Boat 2 leaves.")
+    await expect(visit.state("2")).to_have_text("Both frames are missing.")
+
+
+async def test_projects_are_found_by_words_of_their_title(visit: Visit) -> None:
+    for word in ("Lighthouse", "Harbour"):
+        await visit.world.store({"1": {"description": f"{word} at night", "duration": 4}})
+    await visit.open()
+    await expect(visit.page.locator(".project-card a")).to_have_count(2)
+    await visit.page.get_by_label("Search projects").fill("light")
+    await expect(visit.page.locator(".project-card a")).to_have_text(["Lighthouse at night"])
+    await visit.page.get_by_label("Search projects").fill("zebra")
+    await expect(visit.page.get_by_text("Nothing matches “zebra”.")).to_be_visible()
+
+
+async def test_list_shows_how_each_project_stands(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(2))
+    await visit.world.generate(project_id)
+    await visit.world.settled(project_id)
+    await visit.open()
+    card = visit.page.locator(".project-card").filter(has_text="Boat 1 leaves.")
+    await expect(card).to_contain_text("2 of 2 clips")
+    await expect(card).to_contain_text("Done")
+    await expect(card).to_contain_text("$1.60")
+    await expect(card.locator("img")).to_have_count(4)
+    await visit.shot("projects")
+    await card.get_by_role("link").click()
+    await expect(visit.state("2")).to_contain_text("Done in")
+
+
+async def test_with_a_token_nothing_shows_before_it_is_entered(tmp_path: Path, open_visit: OpenVisit) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        running_world(tmp_path, service_token=TOKEN, headers=headers) as world,
+        open_visit(world) as visit,
+    ):
+        project_id = await world.store(scenes(1))
+        await visit.open()
+        field = visit.page.get_by_label("Service token")
+        await field.fill("not-the-token-at-all")
+        await visit.button("Sign in").click()
+        await expect(visit.page.get_by_text("This is not the service's token.")).to_be_visible()
+        await visit.shot("sign-in")
+        assert await visit.violations() == []
+        await field.fill(TOKEN)
+        await visit.button("Sign in").click()
+        await expect(visit.page.locator(".project-card a")).to_have_count(1)
+        await visit.open_project(project_id)
+        await expect(visit.connection("live")).to_be_visible()
+        await visit.button("Generate clips").click()
+        await expect(visit.state("1")).to_contain_text("Done in")
+        await visit.button("Sign out").click()
+        await visit.page.reload()
+        await expect(field).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 860}, {"width": 390, "height": 844}])
+async def test_every_view_is_accessible_and_fits(
+    world: World, open_visit: OpenVisit, scheme: str, size: dict[str, int]
+) -> None:
+    name = f"{scheme}-{size['width']}"
+    async with open_visit(world, color_scheme=scheme, viewport=size) as visit:
+
+        async def inspect(view: str) -> None:
+            await visit.shot(f"{view}-{name}")
+            assert await visit.violations() == [], view
+            width = await visit.page.evaluate("document.documentElement.scrollWidth")
+            assert width <= size["width"], view
+
+        await visit.open()
+        await expect(visit.page.get_by_role("heading", name="Make your first video")).to_be_visible()
+        await inspect("empty")
+        long = "A-very-long-word-" * 8
+        texts = ("Done.", "Fails. [sandbox:fail]", f"Slow {long} [sandbox:slow=3600]")
+        described = {str(n): {"description": text, "duration": 4} for n, text in enumerate(texts, 1)}
+        frames = {
+            key: {
+                f"{end}_frame": f"{world.sandbox_url}/frames/{key}/{end}.png?size=180x320"
+                for end in ("first", "last")
+            }
+            for key in described
+        }
+        project_id = await world.store({**described, "4": {"description": "No frames."}}, frames)
+        await visit.open_project(project_id)
+        await visit.button("Generate clips").click()
+        await expect(visit.state("1")).to_contain_text("Done in")
+        await expect(visit.state("2")).to_contain_text("Failed")
+        await expect(visit.state("3")).to_contain_text("Generating")
+        await inspect("project")
+        await visit.button("Play all").click()
+        await inspect("player")
+        await visit.button("Close").click()
+        await visit.open("/#/")
+        await expect(visit.page.locator(".project-card a")).to_have_count(1)
+        await inspect("projects")
+        await visit.page.locator("#new").click()
+        await visit.button("Add scene").click()
+        await visit.drop(
+            visit.page.locator(".drop"),
+            {f"{n}.png": await visit.frame(5, end) for n, end in enumerate(("first", "last"))},
+        )
+        await expect(visit.button("Create 1 clip")).to_be_enabled()
+        await inspect("create")
+        await visit.button("Close").click()
+        await visit.open("/#/projects/00000000-0000-4000-8000-000000000000")
+        await expect(visit.page.get_by_role("heading", name="There is no such project")).to_be_visible()
+        await inspect("missing")

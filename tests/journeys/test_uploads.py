@@ -1,0 +1,127 @@
+"""Frames that people upload: what is taken, and how it is given to whoever has its URL."""
+
+import io
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as Pillow
+
+from service.clips.images import MAX_IMAGE_BYTES
+from tests.harness import World, running_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running_world(tmp_path) as running:
+        yield running
+
+
+def image(kind: str = "PNG", size: tuple[int, int] = (36, 64)) -> bytes:
+    content = io.BytesIO()
+    Pillow.new("RGB", size, "teal").save(content, kind)
+    return content.getvalue()
+
+
+async def upload(
+    world: World, content: bytes, kind: str = "image/png", *, host: str = "127.0.0.1"
+) -> tuple[int, dict[str, Any]]:
+    url, body = world.url.replace("127.0.0.1", host), io.BytesIO(content)
+    async with world.session.post(f"{url}/uploads", data=body, headers={"content-type": kind}) as response:
+        return response.status, await response.json()
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])
+async def test_image_comes_back_as_it_was_with_headers_that_let_it_be_nothing_else(
+    world: World, kind: str, suffix: str
+) -> None:
+    content = image(kind)
+    status, stored = await upload(world, content)
+    assert status == 201
+    assert (stored["width"], stored["height"]) == (36, 64)
+    assert stored["url"].endswith(f".{suffix}")
+    async with world.session.get(stored["url"]) as response:
+        assert await response.read() == content
+        assert response.content_type == f"image/{kind.lower()}"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+async def test_same_image_is_kept_once(world: World) -> None:
+    assert await upload(world, image()) == await upload(world, image())
+    assert len(list((world.database.parent / "clips-uploads").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "words"),
+    [
+        (b"<svg/>", "image/svg+xml", 422, "no PNG, JPEG or WebP"),
+        (b"", "image/png", 422, "no PNG, JPEG or WebP"),
+        (image(size=(8, 64)), "image/png", 422, "8 x 64 pixels"),
+        (image(), "text/plain", 400, "must be an image"),
+        (image(), "multipart/form-data", 400, "must be an image"),
+        (image() + bytes(MAX_IMAGE_BYTES), "image/png", 413, "larger than 10240 KiB"),
+    ],
+)
+async def test_what_is_no_frame_is_refused_with_a_reason(
+    world: World, content: bytes, kind: str, status: int, words: str
+) -> None:
+    answered, answer = await upload(world, content, kind)
+    assert (answered, words in answer["error"]) == (status, True)
+    assert not (world.database.parent / "clips-uploads").exists()
+
+
+async def test_size_is_judged_without_decoding_so_that_no_bomb_goes_off(world: World) -> None:
+    head = image(size=(64, 64))
+    width_and_height = (8000).to_bytes(4) * 2
+    header = b"IHDR" + width_and_height + head[24:29]
+    bomb = head[:12] + header + zlib.crc32(header).to_bytes(4) + head[33:]
+    assert (await upload(world, bomb))[0] == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.png", "0" * 64 + ".png", "0" * 64 + ".svg", "..%2fclips.db", "%2e%2e/clips.db", ""]
+)
+async def test_any_other_name_is_404(world: World, name: str) -> None:
+    async with world.session.get(f"{world.url}/uploads/{name}") as response:
+        assert response.status in (404, 405)
+
+
+async def test_upload_needs_the_token_and_reading_does_not(tmp_path: Path) -> None:
+    token = "token-of-the-service"
+    async with running_world(tmp_path, service_token=token) as world:
+        assert (await upload(world, image()))[0] == 401
+        headers = {"content-type": "image/png", "Authorization": f"Bearer {token}"}
+        async with world.session.post(f"{world.url}/uploads", data=image(), headers=headers) as response:
+            stored = await response.json()
+        async with world.session.get(stored["url"]) as response:
+            assert response.status == 200
+
+
+async def test_url_of_an_upload_is_under_the_public_url(world: World) -> None:
+    _, stored = await upload(world, image(), host="localhost")
+    assert stored["url"].startswith(f"{world.url}/uploads/")
+
+
+async def test_without_a_public_url_it_is_under_the_address_that_was_called(tmp_path: Path) -> None:
+    async with running_world(tmp_path, webhooks=False) as world:
+        _, stored = await upload(world, image(), host="localhost")
+        assert stored["url"].startswith(f"{world.url.replace('127.0.0.1', 'localhost')}/uploads/")
+
+
+async def test_upload_that_can_not_be_kept_is_503_and_no_path_is_told(world: World) -> None:
+    (world.database.parent / "clips-uploads").write_text("in the way")
+    status, answer = await upload(world, image())
+    assert (status, answer["code"]) == (503, "store_unavailable")
+    assert str(world.database.parent) not in answer["error"]
+
+
+async def test_frames_that_were_uploaded_become_a_clip(world: World) -> None:
+    _, stored = await upload(world, image())
+    pair = {"first_frame": stored["url"], "last_frame": stored["url"]}
+    project_id = await world.store({"1": {"duration": 4}}, {"1": pair})
+    await world.generate(project_id)
+    (job,) = await world.settled(project_id)
+    assert job["status"] == "succeeded"
