@@ -94,7 +94,7 @@ class Handlers:
         """Read a project's row and its jobs."""
         project_id = ProjectId(str(request.path_params["project_id"]))
         state = await self.projects.detail(project_id)
-        return ProjectDetail.of_state(state, await self.past.usual_times(), self.clock())
+        return ProjectDetail.of_state(state, await self.past.usual_times())
 
     async def watch_project(self, request: Request) -> Response:
         """Tell of a project's changes as they happen, as server-sent events."""

@@ -14,6 +14,7 @@ from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
 from service.web.handlers import Handlers
 from service.web.schemas import (
+    ChangesEvent,
     GenerateAnswer,
     Health,
     ImageStored,
@@ -21,7 +22,6 @@ from service.web.schemas import (
     ProjectCall,
     ProjectDetail,
     ProjectList,
-    ProjectNews,
     ProjectStored,
     Readiness,
     RetryCall,
@@ -89,7 +89,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET",
             "/projects/{project_id}/events",
             handlers.watch_project,
-            ProjectNews,
+            ChangesEvent,
             errors=(401, 404, 503),
             media_type="text/event-stream",
         ),
