@@ -95,7 +95,7 @@ class Handlers:
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
         state = await self.projects.detail(_named_project(request), caller)
-        return ProjectDetail.of_state(state, await self.past.usual_times(), self.clock())
+        return ProjectDetail.of_state(state, await self.past.usual_times())
 
     async def watch_project(self, request: Request, caller: Caller) -> Response:
         """Tell of a project's changes as they happen, as server-sent events."""

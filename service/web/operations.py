@@ -15,6 +15,7 @@ from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
 from service.web.handlers import Handlers
 from service.web.schemas import (
+    ChangesEvent,
     GenerateAnswer,
     Health,
     ImageStored,
@@ -22,7 +23,6 @@ from service.web.schemas import (
     ProjectCall,
     ProjectDetail,
     ProjectList,
-    ProjectNews,
     ProjectStored,
     Readiness,
     RetryCall,
@@ -93,7 +93,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET",
             "/projects/{project_id}/events",
             handlers.watch_project,
-            ProjectNews,
+            ChangesEvent,
             errors=(401, 404, 503),
             media_type="text/event-stream",
         ),

@@ -66,7 +66,6 @@ export interface Frames {
 
 export interface Project extends ProjectRow {
   sequence: number;
-  now: string;
   counts: Tally;
   cost_usd: number;
   jobs: Job[];

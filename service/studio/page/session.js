@@ -20,7 +20,12 @@ export function signOut() {
 /** The form that asks for the token; `onSignedIn` is called once the service has taken it. */
 export function signInView(onSignedIn) {
   const problem = h("p", { class: "field-problem", role: "alert" });
-  const field = h("input", { id: "token", type: "password", autocomplete: "current-password", required: true });
+  const field = h("input", {
+    id: "token",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+  });
   const button = h("button", { class: "primary", type: "submit" }, "Sign in");
 
   async function submit(event) {
@@ -33,7 +38,8 @@ export function signInView(onSignedIn) {
       onSignedIn();
     } catch (error) {
       signOut();
-      problem.textContent = error.status === 401 ? "This is not the service's token. Check it and try again." : error.message;
+      problem.textContent =
+        error.status === 401 ? "This is not the service's token. Check it and try again." : error.message;
       field.focus();
     } finally {
       button.disabled = false;
@@ -44,7 +50,11 @@ export function signInView(onSignedIn) {
     "section",
     { class: "sign-in" },
     h("h1", {}, "Sign in"),
-    h("p", { class: "lead" }, "This installation is protected. Enter its service token; it is kept until this tab is closed."),
+    h(
+      "p",
+      { class: "lead" },
+      "This installation is protected. Enter its service token; it is kept until this tab is closed.",
+    ),
     h("form", { onsubmit: submit }, h("label", { for: "token" }, "Service token"), field, problem, button),
   );
 }
