@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from service.clips.lifecycle import Policy
 from service.logs import Redactor
+from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
@@ -83,7 +84,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     callbacks = callbacks_for(settings)
     store = store_for(settings)
     runware = runware_for(settings)
-    settler = Settler(store, policy, clock, Redactor(settings.secrets).text)
+    metrics = Metrics()
+    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, metrics)
     submitter = Submitter(
         store,
         runware,
@@ -94,7 +96,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     )
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)
-    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval)
+    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval, metrics)
     handlers = Handlers(
         generator=Generator(store, runware, settler, submitter, clock, settings.generation),
         checker=Checker(store, runware, settler),
@@ -104,6 +106,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         store=store,
         callbacks=callbacks,
         check_video_url=video_url_check(settings.video_hosts),
+        webhook_meter=metrics,
+        metrics_text=metrics.text,
     )
     signing_keys = SigningKeys(settings.supabase_url) if settings.supabase_url else None
 
@@ -122,7 +126,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             log.info("stopping")
 
     access = Access(_revealed(settings.service_token), _supabase_callers(settings, signing_keys))
-    return starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    return starlette_app(handlers, access, settings.allowed_origins, metrics, lifespan)
 
 
 def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> SupabaseCallers | None:

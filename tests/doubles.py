@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from service.clips.models import Clip, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome
-from service.errors import StoreUnavailable
+from service.errors import StoreRefused, StoreUnavailable
 from service.stores.sqlite import SQLiteStore
 
 
@@ -43,9 +43,10 @@ class ScriptedProvider:
 
 
 class WatchedStore(SQLiteStore):
-    """Counts its writes, and fails or waits when told to."""
+    """Counts its writes, and fails, refuses a clip or waits when told to."""
 
     failing = False
+    refusing: TaskUUID | None = None
     writes = 0
     gate: asyncio.Event | None = None
 
@@ -54,5 +55,7 @@ class WatchedStore(SQLiteStore):
             await self.gate.wait()
         if self.failing:
             raise StoreUnavailable("The database is gone.")
+        if any(clip.task_uuid == self.refusing for clip in changed):
+            raise StoreRefused("The database does not take this clip.")
         self.writes += 1
         return await super().save(changed, now)

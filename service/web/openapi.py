@@ -53,11 +53,18 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
 
 
 def _describe(operation: Operation, path: str, references: _Models) -> dict[str, object]:
-    def content(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, object]:
-        return {"application/json": {"schema": references[model, mode]}}
+    def content(
+        model: type[BaseModel], mode: JsonSchemaMode, media_type: str = "application/json"
+    ) -> dict[str, object]:
+        return {media_type: {"schema": references[model, mode]}}
 
-    def response(status: int, model: type[BaseModel]) -> dict[str, object]:
-        return {"description": HTTPStatus(status).phrase, "content": content(model, "serialization")}
+    def response(
+        status: int, model: type[BaseModel], media_type: str = "application/json"
+    ) -> dict[str, object]:
+        return {
+            "description": HTTPStatus(status).phrase,
+            "content": content(model, "serialization", media_type),
+        }
 
     described: dict[str, object] = {
         "operationId": re.sub(r"\W+", "_", f"{operation.method}{path}").strip("_").lower(),
@@ -67,7 +74,10 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
             *(_parameter(name, "query", required=not operation.protected) for name in operation.query),
         ],
         "responses": {
-            **{str(int(status)): response(status, operation.answer) for status in operation.statuses},
+            **{
+                str(int(status)): response(status, operation.answer, operation.media_type)
+                for status in operation.statuses
+            },
             **{str(status): response(status, ErrorAnswer) for status in operation.errors},
         },
     }

@@ -17,6 +17,7 @@ from service.web.handlers import Handlers
 from service.web.schemas import (
     GenerateAnswer,
     Health,
+    MetricsText,
     NewProject,
     ProjectCall,
     ProjectDetail,
@@ -53,6 +54,7 @@ class Operation:
     status_of: Callable[[Any], int] | None = None
     protected: bool = True
     alias: str | None = None
+    media_type: str = "application/json"
 
     @property
     def summary(self) -> str:
@@ -100,6 +102,14 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             status_of=_readiness_status,
             protected=False,
         ),
+        Operation(
+            "GET",
+            "/metrics",
+            handlers.metrics,
+            MetricsText,
+            errors=(401, 503),
+            media_type=MetricsText.media_type,
+        ),
     )
 
 
@@ -140,6 +150,10 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         caller = await access.caller(request) if operation.protected else Anonymous()
         answer = await operation.handler(request, caller)
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
-        return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
+        return Response(_content(answer), status, media_type=operation.media_type)
 
     return respond
+
+
+def _content(answer: BaseModel) -> str:
+    return answer.root if isinstance(answer, MetricsText) else answer.model_dump_json(by_alias=True)

@@ -2,10 +2,10 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, RootModel
 
 from service.clips.models import Clip, Project
 from service.clips.progress import Progress, SceneProgress
@@ -264,6 +264,12 @@ class Readiness(BaseModel):
     store: Literal["reachable", "outdated", "unreachable"]
     poller: Literal["alive", "stalled"]
     missing_migrations: list[str]
+
+
+class MetricsText(RootModel[str]):
+    """The metrics in Prometheus' text format. It is sent as it is, not as JSON."""
+
+    media_type: ClassVar[str] = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ErrorAnswer(BaseModel):
