@@ -77,7 +77,8 @@ def starlette_app(
 class RequestLog:
     """Logs and counts each request; answers what nobody caught.
 
-    A line has the path alone, since a query may hold a token. It stands inside the CORS middleware, so that a browser can read even that answer.
+    A line has the path alone, since a query may hold a token. The whole stands inside the CORS middleware, so
+    that a browser can read even that answer.
     """
 
     def __init__(self, app: ASGIApp, meter: RequestMeter) -> None:
