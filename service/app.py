@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from service.clips.lifecycle import Policy
 from service.logs import Redactor
+from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
@@ -87,8 +88,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     callbacks = callbacks_for(settings)
     store = store_for(settings)
     runware = runware_for(settings)
-    watcher = Watcher(store)
-    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon)
+    watcher, metrics = Watcher(store), Metrics()
+    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
     submitter = Submitter(
         store,
         runware,
@@ -99,7 +100,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     )
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)
-    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval)
+    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval, metrics)
     past = Past(store, settings.generation)
     handlers = Handlers(
         generator=Generator(
@@ -121,6 +122,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             settings.public_url,
             sign_in="token" if settings.service_token else "none",
         ),
+        webhook_meter=metrics,
+        metrics_text=metrics.text,
     )
     signing_keys = SigningKeys(settings.supabase_url) if settings.supabase_url else None
 
@@ -140,7 +143,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             log.info("stopping")
 
     access = Access(_revealed(settings.service_token), _supabase_callers(settings, signing_keys))
-    app = starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    app = starlette_app(handlers, access, settings.allowed_origins, metrics, lifespan)
     app.state.end_streams = watcher.close
     return app
 

@@ -308,7 +308,7 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
     clock, policy, interval = FixedClock(LATER), Policy(), timedelta(seconds=10)
     provider, settler = (
         ScriptedProvider(Acknowledged()),
-        Settler(store, Policy(), FixedClock(LATER), str, lambda: None),
+        Settler(store, Policy(), FixedClock(LATER), str, lambda: None, Metrics()),
     )
     submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
     pollers = [
