@@ -51,6 +51,13 @@ class Postgres:
         self._numbers = count(1)
         self.start()
 
+    # It gives the start ten seconds, which a busy machine may exceed; then it is found running.
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type((subprocess.SubprocessError, AssertionError)),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_attempt(5),
+        reraise=True,
+    )
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""
         self._server.ensure_postgres_running()

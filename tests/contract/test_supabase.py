@@ -18,6 +18,7 @@ from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy
 from service.clips.outcomes import Acknowledged
 from service.errors import StoreUnavailable
+from service.metrics import Metrics
 from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
 from service.workflow.background import Background
@@ -306,13 +307,12 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
     clips = [clip(str(n), project_id=project_id, status=ClipStatus.PENDING) for n in range(200)]
     await store.record(project_id, clips, NOON)
     clock, policy, interval = FixedClock(LATER), Policy(), timedelta(seconds=10)
-    provider, settler = (
-        ScriptedProvider(Acknowledged()),
-        Settler(store, Policy(), FixedClock(LATER), str, lambda: None, Metrics()),
-    )
+    provider, metrics = ScriptedProvider(Acknowledged()), Metrics()
+    settler = Settler(store, policy, clock, str, lambda: None, metrics)
     submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
     pollers = [
-        Poller(store, provider, settler, submitter, Background(), clock, policy, interval) for _ in range(3)
+        Poller(store, provider, settler, submitter, Background(), clock, policy, interval, metrics)
+        for _ in range(3)
     ]
     for _ in range(2):
         await asyncio.gather(*(poller.tick() for poller in pollers * 2))
