@@ -121,7 +121,9 @@ def migrate(
     for name in missing:
         typer.echo(f"missing: {name}")
     if missing:
-        typer.echo("Apply them: supabase db push --workdir deploy, or clips migrate --print piped to psql.")
+        typer.echo(
+            "Apply them: supabase db push --workdir deploy --remote, or clips migrate --print piped to psql."
+        )
         raise typer.Exit(1)
     typer.echo("The database has all that this release needs.")
 

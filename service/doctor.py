@@ -58,7 +58,7 @@ async def _database(settings: Settings) -> Finding:
             part,
             Verdict.FAILED,
             f"It is reached, and lacks {', '.join(missing)}.",
-            "Apply them: supabase db push --workdir deploy, or what clips migrate --print gives to psql.",
+            "Apply them: supabase db push --workdir deploy --remote, or clips migrate --print piped to psql.",
         )
     return Finding(part, Verdict.OK, "It is reached, and has all that this release needs.")
 
