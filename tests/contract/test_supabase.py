@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from service.clips.lifecycle import Policy
-from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy
+from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy, UserId
 from service.clips.outcomes import Acknowledged
 from service.errors import StoreUnavailable
 from service.stores.supabase import SupabaseStore
@@ -324,6 +324,19 @@ async def test_clips_go_with_the_project_that_the_web_application_deletes(
     (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
     await store.lease_project(project_id, "somebody", NOON, LATER)
     await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+    assert await store.clips([one.task_uuid]) == []
+
+
+async def test_user_may_delete_a_project_that_has_clips(db: asyncpg.Connection, store: SupabaseStore) -> None:
+    project_id = await store.create_project(
+        ProjectDraft(frames={}, scenes={}, user_id=UserId(SOMEBODY)), NOON
+    )
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    async with db.transaction():
+        await db.execute("set local role authenticated")
+        await db.execute("select set_config('request.jwt.claims', $1, true)", json.dumps({"sub": SOMEBODY}))
+        await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+    assert await store.project(project_id) is None
     assert await store.clips([one.task_uuid]) == []
 
 

@@ -87,8 +87,10 @@ as $$
     where project_id = project and place = 1;
 $$;
 
+-- By its owner's rights: clips go with a deleted project, too, and then whoever deletes it fires this (until Postgres
+-- 17; from 18 on the owner of the clips), who has none in this schema.
 create or replace function clip_service.project_clips() returns trigger
-language plpgsql set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
 declare
     changed uuid[];
