@@ -255,6 +255,32 @@ async def test_clips_of_a_project_that_the_ledger_does_not_know_are_the_web_appl
     assert await projection(db, project_id) == theirs
 
 
+@pytest.mark.parametrize(
+    "written", ["[]", '"pending"', '{"an-old-task": {"status": "pending"}, "b": "failed"}']
+)
+async def test_project_whose_clips_others_have_written_in_another_form_is_read(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId, written: str
+) -> None:
+    await db.execute("update projects set clips = $1 where id = $2", written, uuid.UUID(project_id))
+    project = await store.project(project_id)
+    assert project is not None
+    assert project.clips == ({"b": "failed"} if "failed" in written else {})
+    assert [one.clips for one in await store.projects(10)] == [project.clips]
+
+
+async def test_project_of_an_older_table_without_times_is_read(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    await db.execute("alter table projects alter created_at drop not null, alter updated_at drop not null")
+    await db.execute("update projects set updated_at = null")
+    project = await store.project(project_id)
+    assert project is not None
+    assert project.updated_at == project.created_at == NOON
+    await db.execute("update projects set created_at = null")
+    assert await store.project(project_id) is not None
+    assert [one.id for one in await store.projects(10)] == [project_id]
+
+
 async def test_result_that_waits_for_another_transaction_loses_nothing_of_either(
     database: str, db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
 ) -> None:

@@ -30,14 +30,15 @@ as $$
     select payload -> 'id';
 $$;
 
--- {id}; gives the project, or null.
+-- {id}; gives the project, or null. An older table may hold no times.
 create or replace function public.clip_service_project(payload jsonb) returns jsonb
 language sql stable set search_path = ''
 as $$
     select to_jsonb(found) from (
         select
             id, user_id, script, scenes, frames, clips, video_url, input_image_url, audio_recording_url,
-            created_at, updated_at
+            coalesce(created_at, updated_at, 'epoch') as created_at,
+            coalesce(updated_at, created_at, 'epoch') as updated_at
         from public.projects
         where id = (payload ->> 'id')::uuid
     ) as found;
@@ -53,10 +54,12 @@ begin
     return (
         select coalesce(jsonb_agg(to_jsonb(newest) order by created_at desc), '[]') from (
             select
-                id, user_id, clips, video_url, input_image_url, audio_recording_url, created_at, updated_at
+                id, user_id, clips, video_url, input_image_url, audio_recording_url,
+                coalesce(created_at, updated_at, 'epoch') as created_at,
+                coalesce(updated_at, created_at, 'epoch') as updated_at
             from public.projects
             where owner is null or user_id = owner
-            order by created_at desc
+            order by projects.created_at desc
             limit (payload ->> 'limit')::integer
         ) as newest
     );
