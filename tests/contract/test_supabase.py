@@ -16,14 +16,14 @@ import pytest
 
 from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy, UserId
-from service.clips.outcomes import Acknowledged
-from service.errors import StoreUnavailable
+from service.clips.outcomes import Acknowledged, Succeeded
+from service.errors import StoreRefused, StoreUnavailable
 from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
 from service.workflow.background import Background
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
-from service.workflow.settlement import Settler
+from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
 from tests.builders import NOON, VIDEO_URL, FixedClock, clip, failed, succeeded
 from tests.doubles import ScriptedProvider
@@ -383,6 +383,31 @@ async def test_connection_that_was_closed_meanwhile_is_replaced_unnoticed(supaba
         await store.missing_migrations()
         store._http._transport = ClosedOnce(store._http._transport)
         assert await store.missing_migrations() == []
+
+
+async def test_project_whose_own_trigger_refuses_a_result_keeps_no_other_waiting(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    projects = [await store.create_project(ProjectDraft(frames={}, scenes={}), NOON) for _ in range(3)]
+    clips = [(await store.record(each, [clip(project_id=each)], NOON))[0] for each in projects]
+    await db.execute(
+        "create function refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'This project is archived.'; end $$"
+    )
+    await db.execute(
+        "create trigger archived before update on projects for each row "
+        f"when (new.id = '{projects[1]}') execute function refuse()"
+    )
+    settler = Settler(store, Policy(), FixedClock(LATER), str)
+    writer = asyncio.create_task(settler.run())
+    ends = await asyncio.gather(
+        *(settler.settle([Event(one.task_uuid, Succeeded(VIDEO_URL), SettledBy.WEBHOOK)]) for one in clips),
+        return_exceptions=True,
+    )
+    await settler.stop()
+    await writer
+    assert ends[0] == ends[2] == [Effect.CHANGED]
+    assert isinstance(ends[1], StoreRefused)
 
 
 async def test_database_that_is_gone_is_told_and_found_again(
