@@ -20,7 +20,8 @@ _TIMEOUT = httpx.Timeout(10, connect=5)
 # PostgREST itself has about ten connections to the database; more of ours would wait there.
 _LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
 # A kept-alive connection that the other side has just closed. Every operation may be repeated: what it did
-# the first time, it finds done. A time-out is not repeated, since a person or a webhook waits.
+# the first time, it finds done; only a claim's clips are left to the next tick. A time-out is not repeated,
+# since a person or a webhook waits.
 _ONCE_MORE = AsyncRetrying(
     retry=retry_if_exception_type((httpx.NetworkError, httpx.RemoteProtocolError)),
     stop=stop_after_attempt(2),
@@ -112,7 +113,10 @@ class SupabaseStore:
 
     async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
         """Store changed clips in one write, each only if its `version` is still the stored one."""
-        payload = {"clips": [clip_state(clip) for clip in changed], "now": timestamp(now)}
+        # So that a repeat, after an answer that was lost, knows its own work from someone else's.
+        write_id = uuid.uuid4().hex
+        rows = [clip_state(clip) for clip in changed]
+        payload = {"clips": rows, "write_id": write_id, "now": timestamp(now)}
         return {TaskUUID(task_uuid) for task_uuid in await self._call("save", payload)}
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:

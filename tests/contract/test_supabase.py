@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from service.clips.lifecycle import Policy
+from service.clips.lifecycle import Policy, sent
 from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy, UserId
 from service.clips.outcomes import Acknowledged, Succeeded
 from service.errors import StoreRefused, StoreUnavailable
@@ -74,6 +74,25 @@ class ClosedOnce(httpx.AsyncBaseTransport):
             self._closed = True
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+class AnswerLostOnce(httpx.AsyncBaseTransport):
+    """The first request is carried out, and its answer is lost."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self._lost = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._transport.handle_async_request(request)
+        if not self._lost:
+            self._lost = True
+            await answer.aread()
+            raise httpx.ReadError("Connection reset by peer.")
+        return answer
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -383,6 +402,17 @@ async def test_connection_that_was_closed_meanwhile_is_replaced_unnoticed(supaba
         await store.missing_migrations()
         store._http._transport = ClosedOnce(store._http._transport)
         assert await store.missing_migrations() == []
+
+
+async def test_write_whose_answer_was_lost_is_still_ones_own(
+    store: SupabaseStore, project_id: ProjectId
+) -> None:
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    store._http._transport = AnswerLostOnce(store._http._transport)
+    assert await store.save([sent(one, LATER)], LATER) == {one.task_uuid}
+    assert await store.save([sent(one, LATER)], LATER) == set()
+    (stored,) = await store.clips([one.task_uuid])
+    assert stored == replace(one, sends=1, last_sent_at=LATER, version=1)
 
 
 async def test_project_whose_own_trigger_refuses_a_result_keeps_no_other_waiting(

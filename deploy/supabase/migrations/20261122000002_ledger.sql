@@ -40,6 +40,8 @@ create table if not exists clip_service.clips (
     settled_at timestamptz,
     settled_by clip_service.settled_by,
     version integer not null,
+    -- Which call of the store made this version.
+    write_id text,
     superseded boolean not null default false,
     lease_owner text,
     leased_until timestamptz,

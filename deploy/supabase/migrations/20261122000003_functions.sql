@@ -152,8 +152,8 @@ begin
 end
 $$;
 
--- {clips, now}; stores what changes in a clip's life, for each only if its version is still the stored one.
--- Gives the task UUIDs of those that were stored.
+-- {clips, write_id, now}; stores what changes in a clip's life, for each only if its version is still the stored one.
+-- Gives the task UUIDs of those that were stored; of a call that is repeated, also what it stored the first time.
 create or replace function public.clip_service_save(payload jsonb) returns jsonb
 language plpgsql set search_path = ''
 as $$
@@ -186,9 +186,14 @@ begin
             cost_usd = changed.cost_usd,
             settled_at = changed.settled_at,
             settled_by = changed.settled_by,
-            version = changed.version + 1
+            version = changed.version + 1,
+            write_id = payload ->> 'write_id'
         from jsonb_populate_recordset(null::clip_service.clips, payload -> 'clips') as changed
-        where clips.task_uuid = changed.task_uuid and clips.version = changed.version
+        where clips.task_uuid = changed.task_uuid
+            and (
+                clips.version = changed.version
+                or (clips.version = changed.version + 1 and clips.write_id = payload ->> 'write_id')
+            )
         returning clips.task_uuid
     )
     select coalesce(jsonb_agg(task_uuid), '[]') into saved from stored;
