@@ -28,8 +28,8 @@ _ONCE_MORE = AsyncRetrying(
     wait=wait_random(0, 0.1),
     reraise=True,
 )
-# SQLSTATE classes of what is wrong with the data: it will be wrong again. P0001 is the word of a trigger that the
-# web application has on its own table, and so about one project only.
+# SQLSTATE classes of what is wrong with the data: it will be wrong again. P0001 is the word of a trigger that
+# the web application has on its own table, and so about one project only.
 _DATA_ERRORS = ("22", "23", "P0001")
 
 

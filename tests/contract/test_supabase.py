@@ -252,6 +252,21 @@ async def test_projection_follows_a_change_by_hand(
     assert await projection(db, project_id) == {two.task_uuid: "pending"}
 
 
+async def test_change_of_thousands_of_clips_ends_long_before_a_statement_must(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    """Also on a connection that has changed a single clip before, and kept the plan for that."""
+    await store.record(project_id, [clip("0", project_id=project_id)], NOON)
+    await db.execute("update clip_service.clips set sends = 1")
+    await db.execute(
+        "insert into clip_service.clips select (jsonb_populate_record(clips, jsonb_build_object("
+        "'task_uuid', n, 'fingerprint', n, 'scene', n))).* from clip_service.clips, generate_series(1, 6000) n"
+    )
+    await db.execute("set statement_timeout = '2s'")
+    await db.execute("update clip_service.clips set sends = 2")
+    assert len(await projection(db, project_id)) == 6001
+
+
 async def test_outdated_clips_that_the_web_application_saves_do_not_undo_the_ledger(
     db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
 ) -> None:

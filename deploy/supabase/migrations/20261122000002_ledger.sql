@@ -100,11 +100,14 @@ declare
     moment timestamptz := coalesce(nullif(current_setting('clip_service.now', true), '')::timestamptz, now());
 begin
     if tg_op = 'UPDATE' then
-        -- A lease or a mere count shows in no projection.
-        select array_agg(distinct after.project_id) into changed
-        from clips_after after join clips_before before using (task_uuid)
-        where (after.status, after.video_url, after.superseded)
-            is distinct from (before.status, before.video_url, before.superseded);
+        -- A lease or a mere count shows in no projection. No join: its plan, made for a single clip and kept, would be
+        -- quadratic for thousands.
+        select array_agg(distinct project_id) into changed
+        from (
+            select task_uuid, project_id, status, video_url, superseded from clips_after
+            except
+            select task_uuid, project_id, status, video_url, superseded from clips_before
+        ) as shown;
     elsif tg_op = 'INSERT' then
         select array_agg(distinct project_id) into changed from clips_after;
     else
