@@ -2,6 +2,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import UnionType
 from typing import Any, Self
 
 import httpx
@@ -64,12 +65,12 @@ class SupabaseStore:
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
         project_id = ProjectId(str(uuid.uuid4()))
-        await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)})
+        await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)}, str)
         return project_id
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
-        row = await self._call("project", {"id": project_id})
+        row = await self._call("project", {"id": project_id}, dict | None)
         return None if row is None else read_project(row)
 
     async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[Project]:
@@ -86,11 +87,11 @@ class SupabaseStore:
     ) -> bool:
         """Lease the right to decide about a project's earlier jobs; gives whether `owner` has it."""
         payload = {"project_id": project_id, **_lease(owner, now, leased_until)}
-        return bool(await self._call("lease_project", payload))
+        return bool(await self._call("lease_project", payload, bool))
 
     async def release_project(self, project_id: ProjectId, owner: str) -> None:
         """Give the lease back, if `owner` still has it."""
-        await self._call("release_project", {"project_id": project_id, "owner": owner})
+        await self._call("release_project", {"project_id": project_id, "owner": owner}, bool)
 
     async def record(
         self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
@@ -126,8 +127,16 @@ class SupabaseStore:
     async def _clips(self, operation: str, payload: Mapping[str, object]) -> Sequence[Clip]:
         return [read_clip(row) for row in await self._call(operation, payload)]
 
-    async def _call(self, operation: str, payload: Mapping[str, object] | None = None) -> Any:
-        """Call an operation's function. Raises StoreUnavailable, and so _FunctionMissing and _LeaseLost."""
+    async def _call(
+        self,
+        operation: str,
+        payload: Mapping[str, object] | None = None,
+        expected: type | UnionType = list,
+    ) -> Any:
+        """Call an operation's function. Raises StoreUnavailable, and so _FunctionMissing and _LeaseLost.
+
+        What is not of the `expected` type comes from elsewhere, such as a page of a proxy's under HTTP 200.
+        """
         if self._client is None:
             raise StoreUnavailable("The store is not open. Call again when the service has started.")
         function = f"clip_service_{operation}"
@@ -143,6 +152,11 @@ class SupabaseStore:
             ) from error
         except UnicodeEncodeError as error:
             raise StoreRefused(f"The data for {function} is no text that can be sent.") from error
+        if not isinstance(answer.data, expected):
+            raise StoreUnavailable(
+                f"What answered {function} is not the API of a Supabase project. Check SUPABASE_URL, "
+                "and what stands between it and the service."
+            )
         return answer.data
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -258,9 +259,10 @@ async def test_change_of_thousands_of_clips_ends_long_before_a_statement_must(
     """Also on a connection that has changed a single clip before, and kept the plan for that."""
     await store.record(project_id, [clip("0", project_id=project_id)], NOON)
     await db.execute("update clip_service.clips set sends = 1")
+    own = "jsonb_build_object('task_uuid', n, 'fingerprint', n, 'scene', n)"
     await db.execute(
-        "insert into clip_service.clips select (jsonb_populate_record(clips, jsonb_build_object("
-        "'task_uuid', n, 'fingerprint', n, 'scene', n))).* from clip_service.clips, generate_series(1, 6000) n"
+        f"insert into clip_service.clips select (jsonb_populate_record(clips, {own})).* "
+        "from clip_service.clips, generate_series(1, 6000) as n"
     )
     await db.execute("set statement_timeout = '2s'")
     await db.execute("update clip_service.clips set sends = 2")
@@ -417,6 +419,15 @@ async def test_connection_that_was_closed_meanwhile_is_replaced_unnoticed(supaba
         await store.missing_migrations()
         store._http._transport = ClosedOnce(store._http._transport)
         assert await store.missing_migrations() == []
+
+
+@pytest.mark.parametrize("page", ["<html>Please sign in.</html>", "null", '{"error": "paused"}'])
+async def test_page_under_200_that_is_not_the_databases_answer_is_told(supabase: Supabase, page: str) -> None:
+    async with open_store(supabase) as store:
+        store._http._transport = httpx.MockTransport(lambda _: httpx.Response(200, text=page))
+        for call in (store.missing_migrations, partial(store.clips, []), partial(store.save, [], NOON)):
+            with pytest.raises(StoreUnavailable, match="SUPABASE_URL"):
+                await call()
 
 
 async def test_write_whose_answer_was_lost_is_still_ones_own(
