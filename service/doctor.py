@@ -40,7 +40,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Check the parts one after the other; spends nothing and changes nothing."""
+    """Check the parts one after the other; spends nothing."""
     yield await _database(settings)
     yield await _runware(settings)
     yield await _public_url(settings)

@@ -182,9 +182,12 @@ class Settler:
                 changed[event.task_uuid] = after
             if not changed:
                 return effects
+            late = [after for task, after in changed.items() if _came_late(stored[task], after)]
             # Before the success is stored: if either write fails, the result is brought again and does both.
-            await self._withdraw_unsent([c for t, c in changed.items() if _came_late(stored[t], c)], now)
+            await self._withdraw_unsent(late, now)
             saved, refused = await self._save(list(changed.values()), now)
+            # And after it, since until then another copy could record one more. The store lets none be sent.
+            await self._withdraw_unsent(late, now)
             self._on_change()
             for task_uuid in saved:
                 self._tell_settled(changed[task_uuid])
