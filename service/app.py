@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from service.clips.lifecycle import Policy
 from service.logs import Redactor
+from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
@@ -96,8 +97,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     store = store_for(settings)
     uploads = uploads_for(settings)
     runware = runware_for(settings)
-    watcher = Watcher(store)
-    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon)
+    watcher, metrics = Watcher(store), Metrics()
+    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
     submitter = Submitter(
         store,
         runware,
@@ -108,7 +109,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     )
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)
-    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval)
+    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval, metrics)
     past = Past(store, settings.generation)
     handlers = Handlers(
         generator=Generator(
@@ -125,6 +126,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         past=past,
         clock=clock,
         studio=Studio(uploads, past, settings.public_url, _sign_in(settings)),
+        webhook_meter=metrics,
+        metrics_text=metrics.text,
     )
     signing_keys = SigningKeys(settings.supabase_url) if settings.supabase_url else None
 
@@ -146,7 +149,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             log.info("stopping")
 
     access = Access(_revealed(settings.service_token), _supabase_callers(settings, signing_keys))
-    app = starlette_app(handlers, access, settings.allowed_origins, lifespan)
+    app = starlette_app(handlers, access, settings.allowed_origins, metrics, lifespan)
     app.state.end_streams = watcher.close
     return app
 

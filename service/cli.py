@@ -121,7 +121,9 @@ def migrate(
     for name in missing:
         typer.echo(f"missing: {name}")
     if missing:
-        typer.echo("Apply them: supabase db push --workdir deploy, or clips migrate --print piped to psql.")
+        typer.echo(
+            "Apply them: supabase db push --workdir deploy --remote, or clips migrate --print piped to psql."
+        )
         raise typer.Exit(1)
     typer.echo("The database has all that this release needs.")
 
@@ -130,7 +132,7 @@ def migrate(
 def doctor() -> None:
     """Check the settings, the database, Runware's key and PUBLIC_URL, and say what to do about each.
 
-    Spends nothing and changes nothing. Exits with 0 if all is well, else with 1.
+    Spends nothing; opens an embedded database as a start does. Exits with 0 if all is well, else with 1.
     """
     from service.doctor import Finding, Verdict, examine  # noqa: PLC0415 - as for `serve`
 

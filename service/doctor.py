@@ -40,7 +40,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Check the parts one after the other; spends nothing and changes nothing."""
+    """Check the parts one after the other; spends nothing."""
     yield await _database(settings)
     yield await _runware(settings)
     yield await _public_url(settings)
@@ -60,7 +60,7 @@ async def _database(settings: Settings) -> Finding:
             part,
             Verdict.FAILED,
             f"It is reached, and lacks {', '.join(missing)}.",
-            "Apply them: supabase db push --workdir deploy, or what clips migrate --print gives to psql.",
+            "Apply them: supabase db push --workdir deploy --remote, or clips migrate --print piped to psql.",
         )
     return Finding(part, Verdict.OK, "It is reached, and has all that this release needs.")
 

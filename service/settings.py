@@ -129,7 +129,8 @@ class Settings(BaseSettings):
     )
     supabase_url: HttpURL | None = Field(
         default=None,
-        description="The Supabase project whose users may call, such as https://abc.supabase.co.",
+        description="The Supabase project that keeps the state and whose users may call, such as "
+        "https://abc.supabase.co.",
     )
     supabase_service_role_key: Annotated[SecretStr, AfterValidator(_service_role_key)] | None = Field(
         default=None, description="The project's service_role or secret key; goes with SUPABASE_URL."
@@ -152,7 +153,9 @@ class Settings(BaseSettings):
         Field(default=("*.runware.ai",), description="Hosts that videos may lie at, comma-separated.")
     )
 
-    database_path: Path = Field(Path("clips.db"), description="File of the embedded database.")
+    database_path: Path = Field(
+        Path("clips.db"), description="File of the embedded database; not used with SUPABASE_URL."
+    )
     poll_interval_seconds: float = Field(10, gt=0, le=600, description="How often the poller looks.")
     clip_timeout_seconds: float = Field(
         1800, gt=0, le=86_400, description="How long after its submission a clip is given up."

@@ -43,10 +43,10 @@ class ScriptedProvider:
 
 
 class WatchedStore(SQLiteStore):
-    """Counts its writes, and fails, waits or refuses a clip when told to."""
+    """Counts its writes, and fails, refuses a clip or waits when told to."""
 
     failing = False
-    refused: TaskUUID | None = None
+    refusing: TaskUUID | None = None
     writes = 0
     gate: asyncio.Event | None = None
 
@@ -55,7 +55,7 @@ class WatchedStore(SQLiteStore):
             await self.gate.wait()
         if self.failing:
             raise StoreUnavailable("The database is gone.")
-        if self.refused in {clip.task_uuid for clip in changed}:
-            raise StoreRefused("The database refused the data.")
+        if any(clip.task_uuid == self.refusing for clip in changed):
+            raise StoreRefused("The database does not take this clip.")
         self.writes += 1
         return await super().save(changed, now)

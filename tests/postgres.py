@@ -42,15 +42,22 @@ timezone = 'UTC'
 class Postgres:
     """A running server, and the databases on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, version: int) -> None:
         self._data = folder / "data"
-        self._server = _server(self._data)
+        self._server = _server(self._data, version)
         self._server.ensure_pgdata_inited()
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write(_SETTINGS)
         self._numbers = count(1)
         self.start()
 
+    # It gives the start ten seconds, which a busy machine may exceed; then it is found running.
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type((subprocess.SubprocessError, AssertionError)),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_attempt(5),
+        reraise=True,
+    )
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""
         self._server.ensure_postgres_running()
@@ -126,12 +133,12 @@ def migrations() -> list[Path]:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Run a server with its template database; its files are deleted at the end."""
+def running_postgres(version: int = 18) -> Iterator[Postgres]:
+    """Run a server, of 16 or 18, with its template database; its files are deleted at the end."""
     # A folder of its own, since a path within pytest's is too long for a Unix socket.
     folder = Path(tempfile.mkdtemp(prefix="clips-pg-"))
     try:
-        postgres = Postgres(folder)
+        postgres = Postgres(folder, version)
         try:
             postgres.prepare_template()
             yield postgres
@@ -148,5 +155,5 @@ def running_postgres() -> Iterator[Postgres]:
     stop=tenacity.stop_after_attempt(10),
     reraise=True,
 )
-def _server(data: Path) -> PostgresServer:
-    return get_server(data, start=False)
+def _server(data: Path, version: int) -> PostgresServer:
+    return get_server(data, start=False, postgres_version=version)

@@ -62,7 +62,8 @@ def read_clip(row: Mapping[str, object]) -> Clip:
 
 def read_project(row: Mapping[str, object]) -> Project:
     """Read a project from its columns; one that was not selected, or is null, keeps its default."""
-    return _PROJECT.validate_python({name: value for name, value in row.items() if value is not None})
+    known = {name: value for name, value in row.items() if value is not None}
+    return _PROJECT.validate_python({**known, "clips": _shown(row.get("clips"))})
 
 
 def read_overview(row: Mapping[str, Any]) -> ProjectOverview:
@@ -86,3 +87,9 @@ def read_past_clip(row: Mapping[str, object]) -> PastClip:
 def timestamp(moment: datetime | None) -> str | None:
     """Write an aware time as UTC, to the microsecond."""
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _shown(clips: object) -> Mapping[str, str]:
+    # Until the ledger knows the project, the column holds whatever others have written into it.
+    entries = clips.items() if isinstance(clips, Mapping) else ()
+    return {task: shown for task, shown in entries if isinstance(task, str) and isinstance(shown, str)}

@@ -84,6 +84,10 @@ _UPDATE_CLIP = """
         failure_kind = :failure_kind, failure_code = :failure_code, failure_message = :failure_message,
         cost_usd = :cost_usd, settled_at = :settled_at, settled_by = :settled_by, version = :version + 1
     WHERE task_uuid = :task_uuid AND version = :version
+        AND (sends = :sends OR NOT EXISTS (
+            SELECT 1 FROM clips AS done
+            WHERE done.fingerprint = clips.fingerprint AND done.status = 'succeeded'
+        ))
 """
 _CURRENT_CLIPS = """
     SELECT * FROM clips WHERE task_uuid IN (

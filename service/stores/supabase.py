@@ -2,6 +2,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import UnionType
 from typing import Any, Self
 
 import httpx
@@ -38,15 +39,17 @@ _TIMEOUT = httpx.Timeout(10, connect=5)
 # PostgREST itself has about ten connections to the database; more of ours would wait there.
 _LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
 # A kept-alive connection that the other side has just closed. Every operation may be repeated: what it did
-# the first time, it finds done. A time-out is not repeated, since a person or a webhook waits.
+# the first time, it finds done; only a claim's clips are left to the next tick. A time-out is not repeated,
+# since a person or a webhook waits.
 ONCE_MORE = AsyncRetrying(
     retry=retry_if_exception_type((httpx.NetworkError, httpx.RemoteProtocolError)),
     stop=stop_after_attempt(2),
     wait=wait_random(0, 0.1),
     reraise=True,
 )
-# SQLSTATE classes of what is wrong with the data: it will be wrong again.
-_DATA_ERRORS = ("22", "23")
+# SQLSTATE classes of what is wrong with some of the data, not with the rest. P0001 is the word of a trigger
+# that the web application has on its own table, 55P03 says that somebody holds a row: each about one project.
+_DATA_ERRORS = ("22", "23", "P0001", "55P03")
 
 
 class SupabaseStore:
@@ -80,12 +83,12 @@ class SupabaseStore:
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
         project_id = ProjectId(str(uuid.uuid4()))
-        await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)})
+        await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)}, str)
         return project_id
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
-        row = await self._call("project", {"id": project_id})
+        row = await self._call("project", {"id": project_id}, dict | None)
         return None if row is None else read_project(row)
 
     async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
@@ -95,7 +98,7 @@ class SupabaseStore:
 
     async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:
         """Read what is new of these projects since these sequence numbers, 0 being before everything."""
-        found = await self._call("changes", {"since": since})
+        found = await self._call("changes", {"since": since}, dict)
         return {
             ProjectId(project_id): Changes(
                 sequence=news["sequence"],
@@ -119,11 +122,11 @@ class SupabaseStore:
     ) -> bool:
         """Lease the right to decide about a project's earlier jobs; gives whether `owner` has it."""
         payload = {"project_id": project_id, **_lease(owner, now, leased_until)}
-        return bool(await self._call("lease_project", payload))
+        return bool(await self._call("lease_project", payload, bool))
 
     async def release_project(self, project_id: ProjectId, owner: str) -> None:
         """Give the lease back, if `owner` still has it."""
-        await self._call("release_project", {"project_id": project_id, "owner": owner})
+        await self._call("release_project", {"project_id": project_id, "owner": owner}, bool)
 
     async def record(
         self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
@@ -146,7 +149,10 @@ class SupabaseStore:
 
     async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
         """Store changed clips in one write, each only if its `version` is still the stored one."""
-        payload = {"clips": [clip_state(clip) for clip in changed], "now": timestamp(now)}
+        # So that a repeat, after an answer that was lost, knows its own work from someone else's.
+        write_id = uuid.uuid4().hex
+        rows = [clip_state(clip) for clip in changed]
+        payload = {"clips": rows, "write_id": write_id, "now": timestamp(now)}
         return {TaskUUID(task_uuid) for task_uuid in await self._call("save", payload)}
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
@@ -156,8 +162,16 @@ class SupabaseStore:
     async def _clips(self, operation: str, payload: Mapping[str, object]) -> Sequence[Clip]:
         return [read_clip(row) for row in await self._call(operation, payload)]
 
-    async def _call(self, operation: str, payload: Mapping[str, object] | None = None) -> Any:
-        """Call an operation's function. Raises StoreUnavailable, and so _FunctionMissing and _LeaseLost."""
+    async def _call(
+        self,
+        operation: str,
+        payload: Mapping[str, object] | None = None,
+        expected: type | UnionType = list,
+    ) -> Any:
+        """Call an operation's function. Raises StoreUnavailable, and so _FunctionMissing and _LeaseLost.
+
+        What is not of the `expected` type comes from elsewhere, such as a page of a proxy's under HTTP 200.
+        """
         if self._client is None:
             raise StoreUnavailable("The store is not open. Call again when the service has started.")
         function = f"clip_service_{operation}"
@@ -173,6 +187,11 @@ class SupabaseStore:
             ) from error
         except UnicodeEncodeError as error:
             raise StoreRefused(f"The data for {function} is no text that can be sent.") from error
+        if not isinstance(answer.data, expected):
+            raise StoreUnavailable(
+                f"What answered {function} is not the API of a Supabase project. Check SUPABASE_URL, "
+                "and what stands between it and the service."
+            )
         return answer.data
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from service.errors import StoreUnavailable
-from service.web.schemas import ProjectDetail, ProjectNews, project_news
+from service.web.schemas import ChangesEvent, SnapshotEvent
 from service.workflow.past import Past
 from service.workflow.ports import Clock
 from service.workflow.watch import Update
@@ -42,11 +42,11 @@ def event_stream(updates: AsyncGenerator[Update], past: Past, clock: Clock) -> E
                     # Bars without their usual time are better than none.
                     times = {}
                 state, now = update.state, clock()
-                body: ProjectNews
+                body: SnapshotEvent | ChangesEvent
                 if update.whole:
-                    body = ProjectDetail.of_state(state, times, now)
+                    body = SnapshotEvent.of_state(state, times, now=now)
                 else:
-                    body = ProjectNews(**project_news(state, state.changed_since(update.since), times, now))
+                    body = ChangesEvent.of(state, update.since, times, now)
                 yield ServerSentEvent(
                     body.model_dump_json(),
                     id=str(state.sequence),

@@ -1,5 +1,6 @@
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -7,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.clips.models import ProjectId, SceneKey, TaskUUID
-from service.clips.ownership import Caller
-from service.errors import ProjectNotFound, StoreUnavailable, Unauthorized
+from service.clips.ownership import Caller, Operator
+from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck, pushed_outcomes
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
@@ -18,6 +19,7 @@ from service.web.schemas import (
     GenerateAnswer,
     Health,
     ListedProject,
+    MetricsText,
     NewProject,
     ProjectCall,
     ProjectDetail,
@@ -42,9 +44,22 @@ MAX_PROJECTS = 1000
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_PROJECTS)])
 
 
+class WebhookMeter(Protocol):
+    """Counts what becomes of webhooks. No method raises, or waits."""
+
+    def webhook_taken(self, *, changed: bool) -> None:
+        """Count a webhook whose result is stored, by whether it was news."""
+
+    def webhook_refused(self, error: ServiceError) -> None:
+        """Count a webhook that was answered with an error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """One method for each call: read, hand inwards, answer."""
+    """One method for each call: read, hand inwards, answer.
+
+    `metrics_text` gives all that was counted, in Prometheus' text format.
+    """
 
     generator: Generator
     checker: Checker
@@ -58,6 +73,8 @@ class Handlers:
     past: Past
     clock: Clock
     studio: Studio
+    webhook_meter: WebhookMeter
+    metrics_text: Callable[[], str]
 
     async def generate_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a job for each scene that has both frames and no clip yet."""
@@ -95,7 +112,7 @@ class Handlers:
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
         state = await self.projects.detail(_named_project(request), caller)
-        return ProjectDetail.of_state(state, await self.past.usual_times(), self.clock())
+        return ProjectDetail.of_state(state, await self.past.usual_times())
 
     async def watch_project(self, request: Request, caller: Caller) -> Response:
         """Tell of a project's changes as they happen, as server-sent events."""
@@ -105,12 +122,21 @@ class Handlers:
 
     async def receive_webhook(self, request: Request, _caller: Caller) -> WebhookReceipt:
         """Take a result that Runware pushes to a job's callback URL."""
+        try:
+            changed = await self._receive_result(request)
+        except ServiceError as error:
+            self.webhook_meter.webhook_refused(error)
+            raise
+        self.webhook_meter.webhook_taken(changed=changed)
+        return WebhookReceipt(changed=changed)
+
+    async def _receive_result(self, request: Request) -> bool:
         task_uuid = TaskUUID(request.query_params.get("job", ""))
         if not self.callbacks.verify(task_uuid, request.query_params.get("token", "")):
             raise Unauthorized("The token of this callback URL is not its job's.")
         body = parse_json(await read_bytes(request, WEBHOOK_LIMIT_BYTES))
         outcomes = pushed_outcomes(body, task_uuid, self.check_video_url)
-        return WebhookReceipt(changed=await self.receiver.receive(task_uuid, outcomes))
+        return await self.receiver.receive(task_uuid, outcomes)
 
     async def health(self, _request: Request, _caller: Caller) -> Health:
         """Tell that the process runs."""
@@ -130,6 +156,15 @@ class Handlers:
             poller=poller,
             missing_migrations=list(missing),
         )
+
+    async def metrics(self, _request: Request, caller: Caller) -> MetricsText:
+        """Tell operators what this process has counted since its start, in Prometheus' text format."""
+        if not isinstance(caller, Operator):
+            raise Unauthorized(
+                "Only whoever runs the service may read its metrics. Send Authorization: Bearer with the "
+                "SERVICE_TOKEN, or with the service role key."
+            )
+        return MetricsText(self.metrics_text())
 
 
 def _named_project(request: Request) -> ProjectId:

@@ -15,14 +15,15 @@ from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
 from service.web.handlers import Handlers
 from service.web.schemas import (
+    ChangesEvent,
     GenerateAnswer,
     Health,
     ImageStored,
+    MetricsText,
     NewProject,
     ProjectCall,
     ProjectDetail,
     ProjectList,
-    ProjectNews,
     ProjectStored,
     Readiness,
     RetryCall,
@@ -93,7 +94,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET",
             "/projects/{project_id}/events",
             handlers.watch_project,
-            ProjectNews,
+            ChangesEvent,
             errors=(401, 404, 503),
             media_type="text/event-stream",
         ),
@@ -116,6 +117,14 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE),
             status_of=_readiness_status,
             protected=False,
+        ),
+        Operation(
+            "GET",
+            "/metrics",
+            handlers.metrics,
+            MetricsText,
+            errors=(401, 503),
+            media_type=MetricsText.media_type,
         ),
     )
 
@@ -184,6 +193,10 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         if isinstance(answer, Response):
             return answer
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
-        return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")
+        return Response(_content(answer), status, media_type=operation.media_type)
 
     return respond
+
+
+def _content(answer: BaseModel) -> str:
+    return answer.root if isinstance(answer, MetricsText) else answer.model_dump_json(by_alias=True)

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, RootModel
 
 from service.clips.estimate import UsualTime
 from service.clips.models import Clip, Project, ProjectOverview
@@ -291,14 +291,13 @@ class ProjectList(BaseModel):
 
 
 class ProjectNews(BaseModel):
-    """How a project stands: `sequence` rises with each change, `now` is the service's clock.
+    """How a project stands: `sequence` rises with each change.
 
     `jobs` has the scenes' current clips in scene order; in an event, of those scenes alone that changed.
     `counts` are those of `check-clips-status`; `cost_usd` adds up every attempt.
     """
 
     sequence: int
-    now: datetime
     counts: Tally
     cost_usd: float
     jobs: list[Job]
@@ -312,21 +311,34 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     frames: Any
 
     @classmethod
-    def of_state(cls, state: ProjectState, times: UsualTimes, now: datetime) -> Self:
-        """Tell of a project and of all its clips."""
+    def of_state(cls, state: ProjectState, times: UsualTimes, **more: Any) -> Self:
+        """Tell of a project and of all its clips; `more` are fields of a subclass."""
         row, scenes = state.row, state.progress.scenes
         columns = {name: getattr(row, name) for name in row.__dataclass_fields__}
-        return cls(**columns, **project_news(state, [s.clip for s in scenes if s.clip], times, now))
+        return cls(**columns, **more, **_news(state, [s.clip for s in scenes if s.clip], times))
 
 
-def project_news(
-    state: ProjectState, clips: Sequence[Clip], times: UsualTimes, now: datetime
-) -> dict[str, Any]:
-    """Give the fields of ProjectNews, with the jobs of these clips."""
+class SnapshotEvent(ProjectDetail):
+    """The whole project; `now` is the service's clock."""
+
+    now: datetime
+
+
+class ChangesEvent(ProjectNews):
+    """What has changed since the event before; `now` is the service's clock."""
+
+    now: datetime
+
+    @classmethod
+    def of(cls, state: ProjectState, since: int, times: UsualTimes, now: datetime) -> Self:
+        """Tell of the scenes that changed after this sequence number."""
+        return cls(now=now, **_news(state, state.changed_since(since), times))
+
+
+def _news(state: ProjectState, clips: Sequence[Clip], times: UsualTimes) -> dict[str, Any]:
     progress = state.progress
     return {
         "sequence": state.sequence,
-        "now": now,
         "counts": Tally(
             total=progress.total,
             completed=progress.completed,
@@ -399,6 +411,12 @@ class Readiness(BaseModel):
     store: Literal["reachable", "outdated", "unreachable"]
     poller: Literal["alive", "stalled"]
     missing_migrations: list[str]
+
+
+class MetricsText(RootModel[str]):
+    """The metrics in Prometheus' text format. It is sent as it is, not as JSON."""
+
+    media_type: ClassVar[str] = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ErrorAnswer(BaseModel):

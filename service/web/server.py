@@ -1,6 +1,7 @@
 import re
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 from starlette.applications import Starlette
@@ -26,11 +27,25 @@ log = structlog.get_logger(__name__)
 _PREFLIGHT_MAX_AGE_S = 7200
 _QUERY_IN_PATH = re.compile(r"[?&;=#]")
 _MAX_PATH = 200
-_QUIET_PATHS = ("/healthz", "/readyz")
+_QUIET_PATHS = ("/healthz", "/readyz", "/metrics")
+
+
+class RequestMeter(Protocol):
+    """Counts requests. No method raises, or waits."""
+
+    def request_answered(self, route: str | None, method: str, status: int, seconds: float) -> None:
+        """Count a request by its route's template, None if there is no such route.
+
+        `method` is whatever the caller wrote.
+        """
 
 
 def starlette_app(
-    handlers: Handlers, access: Access, allowed_origins: Sequence[str], lifespan: Lifespan[Starlette]
+    handlers: Handlers,
+    access: Access,
+    allowed_origins: Sequence[str],
+    meter: RequestMeter,
+    lifespan: Lifespan[Starlette],
 ) -> Starlette:
     """Put the routes, the error answers and what stands around them together."""
     listed = operations(handlers)
@@ -50,7 +65,7 @@ def starlette_app(
                 allow_headers=["*"],
                 max_age=_PREFLIGHT_MAX_AGE_S,
             ),
-            Middleware(RequestLog),
+            Middleware(RequestLog, meter),
         ],
         exception_handlers={ServiceError: service_error, HTTPException: http_error},
         lifespan=lifespan,
@@ -61,13 +76,15 @@ def starlette_app(
 
 
 class RequestLog:
-    """Logs each request by its path alone, since a query may hold a token; answers what nobody caught.
+    """Logs and counts each request; answers what nobody caught.
 
-    It stands inside the CORS middleware, so that a browser can read even that answer.
+    A line has the path alone, since a query may hold a token. The whole stands inside the CORS middleware, so
+    that a browser can read even that answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, meter: RequestMeter) -> None:
         self._app = app
+        self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -92,10 +109,14 @@ class RequestLog:
                 raise
             message = "Something unexpected went wrong; the log says what. The call may be repeated."
             await error_response(500, message, "internal_error")(scope, receive, send_and_note)
+        seconds = time.perf_counter() - started
+        # The router leaves it there, for a call by a wrong method too.
+        route = scope.get("route")
+        template = route.path if isinstance(route, Route) else None
+        self._meter.request_answered(template, scope["method"], status, seconds)
         quiet = path in _QUIET_PATHS and status < 400  # noqa: PLR2004 - where HTTP's errors begin
         if not quiet:
-            milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            log.info("request", method=scope["method"], path=path, status=status, ms=milliseconds)
+            log.info("request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 1))
 
 
 def _origin_regex(pattern: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -29,6 +30,22 @@ _ASK_WITHIN = timedelta(seconds=45)
 _STALLED_AFTER = timedelta(minutes=1)
 
 
+class PollMeter(Protocol):
+    """Counts what the poller does. No method raises, or waits."""
+
+    def tick_completed(self, at: datetime) -> None:
+        """Count a tick that went through."""
+
+    def tick_skipped(self) -> None:
+        """Count a tick that the store, being unavailable, did not let through."""
+
+    def clips_asked(self, answered: int, unanswered: int) -> None:
+        """Count the clips that Runware was asked for, by whether it gave an answer."""
+
+    def clips_sent_again(self, clips: int) -> None:
+        """Count the clips whose tasks were lost on their way, and are sent again."""
+
+
 @dataclass(slots=True)
 class Poller:
     """The safety net: finds out by itself what no webhook told, and carries submissions to their end."""
@@ -41,6 +58,7 @@ class Poller:
     clock: Clock
     policy: Policy
     interval: timedelta
+    meter: PollMeter
     _owner: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
     _worked_at: datetime | None = field(default=None, init=False)
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -65,8 +83,10 @@ class Poller:
                     await self._look_at(clips)
                     self._worked_at = self.clock()
                     more = len(clips) == _CLAIM_LIMIT
+                self.meter.tick_completed(self._worked_at)
             except StoreUnavailable as error:
                 log.error("poll skipped: the store is unavailable", error=str(error))
+                self.meter.tick_skipped()
                 self._worked_at = self.clock()
 
     async def finish_tick(self, timeout_s: float) -> None:
@@ -99,6 +119,7 @@ class Poller:
             # What is no news for the clip as claimed, and has become news since, is left to the next tick.
             if not isinstance(transition(clip, outcome, SettledBy.POLL, now, self.policy), Refusal):
                 events.append(Event(clip.task_uuid, outcome, SettledBy.POLL))
+        self.meter.clips_asked(len(clips) - len(unclear), len(unclear))
         if unclear:
             log.warning("poll without an answer for some clips", clips=len(unclear), reason=unclear[0])
         if refused:
@@ -108,5 +129,6 @@ class Poller:
             log.warning(
                 "tasks unknown to Runware are sent again", jobs=[clip.task_uuid for clip in send_again]
             )
+            self.meter.clips_sent_again(len(send_again))
             # Beside the tick: a submission's back-off must not keep the other clips waiting.
             self.background.start(self.submitter.submit(send_again), "send again")

@@ -121,6 +121,8 @@ class Store(Protocol):
         """Store changed clips in one write, each only if its `version` is still the stored one.
 
         Gives the task UUIDs of those that were stored; the others have been changed by someone else since.
+        One whose `sends` rises is also left out if a clip at its fingerprint has succeeded: that must not
+        be sent.
         """
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:

@@ -1,11 +1,13 @@
 """The one place where outcomes become stored states, whoever brings them."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
+from typing import Protocol
 
 import structlog
 
@@ -48,6 +50,22 @@ class Effect(StrEnum):
     NO_SUCH_CLIP = "no_such_clip"
 
 
+class SettlementMeter(Protocol):
+    """Counts what becomes of results. No method raises, or waits."""
+
+    def clip_settled(self, clip: Clip) -> None:
+        """Count a clip's end, once that is stored."""
+
+    def results_stored(self, results: int, seconds: float) -> None:
+        """Count a batch of results that the store took in, whatever it changed, and how long that took."""
+
+    def result_refused(self) -> None:
+        """Count a result that the store will not take."""
+
+    def store_unavailable(self) -> None:
+        """Count a batch of results that the store did not take."""
+
+
 @dataclass(slots=True)
 class _Bundle:
     events: Sequence[Event]
@@ -70,9 +88,11 @@ class Settler:
         clock: Clock,
         redact: Callable[[str], str],
         on_change: Callable[[], None],
+        meter: SettlementMeter,
     ) -> None:
         self._store = store
         self._on_change = on_change
+        self._meter = meter
         self._redact = redact
         self._policy = policy
         self._clock = clock
@@ -112,13 +132,18 @@ class Settler:
         await self._waiting.put(None)
 
     async def _settle_batch(self, batch: Sequence[_Bundle]) -> None:
+        events = [event for bundle in batch for event in bundle.events]
+        started = time.perf_counter()
         try:
-            effects = iter(await self._store_events([e for bundle in batch for e in bundle.events]))
+            effects = iter(await self._store_events(events))
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear it, and the writer go on
+            if isinstance(error, StoreUnavailable):
+                self._meter.store_unavailable()
             for bundle in batch:
                 if not bundle.effects.done():
                     bundle.effects.set_exception(error)
             return
+        self._meter.results_stored(len(events), time.perf_counter() - started)
         for bundle in batch:
             own: list[Effect] = []
             refused: StoreRefused | None = None
@@ -157,12 +182,15 @@ class Settler:
                 changed[event.task_uuid] = after
             if not changed:
                 return effects
+            late = [after for task, after in changed.items() if _came_late(stored[task], after)]
             # Before the success is stored: if either write fails, the result is brought again and does both.
-            await self._withdraw_unsent([c for t, c in changed.items() if _came_late(stored[t], c)], now)
+            await self._withdraw_unsent(late, now)
             saved, refused = await self._save(list(changed.values()), now)
+            # And after it, since until then another copy could record one more. The store lets none be sent.
+            await self._withdraw_unsent(late, now)
             self._on_change()
             for task_uuid in saved:
-                _log_settled(changed[task_uuid])
+                self._tell_settled(changed[task_uuid])
             for index, event in open_events:
                 effects[index] = refused.get(event.task_uuid, effects[index])
             lost = changed.keys() - saved - refused.keys()
@@ -182,6 +210,7 @@ class Settler:
         except StoreRefused as refused:
             if len(changed) == 1:
                 log.error("result refused by the store", job=changed[0].task_uuid, error=str(refused))
+                self._meter.result_refused()
                 return (), {changed[0].task_uuid: refused}
         middle = len(changed) // 2
         saved, refusals = await self._save(changed[:middle], now)
@@ -201,7 +230,12 @@ class Settler:
             withdrawn = {one.task_uuid: one for one in ends if not isinstance(one, Refusal)}
             if withdrawn:
                 for task_uuid in await self._store.save(list(withdrawn.values()), now):
-                    _log_settled(withdrawn[task_uuid])
+                    self._tell_settled(withdrawn[task_uuid])
+
+    def _tell_settled(self, clip: Clip) -> None:
+        if clip.status.settled and clip.settled_at is not None:
+            self._meter.clip_settled(clip)
+            _log_settled(clip, clip.settled_at)
 
     def _redacted(self, outcome: Outcome) -> Outcome:
         """Take secrets out of the provider's words, which are stored, shown and logged from here on."""
@@ -223,15 +257,13 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode(errors="replace").decode()
 
 
-def _log_settled(clip: Clip) -> None:
-    if not clip.status.settled or clip.settled_at is None:
-        return
+def _log_settled(clip: Clip, settled_at: datetime) -> None:
     facts: dict[str, object] = {
         "project": clip.project_id,
         "scene": clip.scene,
         "job": clip.task_uuid,
         "attempt": clip.attempt,
-        "seconds": round((clip.settled_at - clip.submitted_at).total_seconds(), 1),
+        "seconds": round((settled_at - clip.submitted_at).total_seconds(), 1),
         "settled_by": clip.settled_by,
         "cost_usd": clip.cost_usd,
     }

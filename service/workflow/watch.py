@@ -82,11 +82,12 @@ class Watcher:
         StoreUnavailable, both before there is anything to iterate over.
         """
         watched = self._watched.get(project_id)
-        if watched is None:
-            watched = _Watched(await read_state(self.store, project_id, caller))
-        elif not answers_to(watched.state.project.user_id, caller):
+        # Who comes from another copy may know more than this one has seen so far.
+        if watched is None or since > watched.state.sequence:
+            return self._updates(project_id, await read_state(self.store, project_id, caller), since)
+        if not answers_to(watched.state.project.user_id, caller):
             raise ProjectNotFound(project_id)
-        return self._updates(project_id, watched, since)
+        return self._updates(project_id, watched.state, since)
 
     async def run(self) -> None:
         """Look until cancelled; the wiring keeps exactly one of these running."""
@@ -102,10 +103,18 @@ class Watcher:
             except StoreUnavailable as error:
                 log.warning("nothing new can be shown: the store is unavailable", error=str(error))
                 await asyncio.sleep(_LOOK_INTERVAL_S)
+            except Exception:
+                # A defect in one look must not leave every stream silent for good.
+                log.exception("looking for changes failed")
+                await asyncio.sleep(_LOOK_INTERVAL_S)
 
-    async def _updates(self, project_id: ProjectId, watched: _Watched, since: int) -> AsyncGenerator[Update]:
+    async def _updates(
+        self, project_id: ProjectId, state: ProjectState, since: int
+    ) -> AsyncGenerator[Update]:
         # Entered when reading begins: others may have come, or all have left, since the state was read.
-        watched = self._watched.setdefault(project_id, watched)
+        watched = self._watched.setdefault(project_id, _Watched(state))
+        if state.sequence > watched.state.sequence:
+            watched.tell(state)
         watched.watchers += 1
         self._anybody.set()
         # A number from another database, or from before a restored one, says nothing.

@@ -27,7 +27,7 @@ def scenes(count: int, *, directive: str = "") -> dict[str, Any]:
 
 
 async def test_two_dropped_pairs_become_two_playing_clips(visit: Visit) -> None:
-    await visit.world.set_faults(slow_rate=1, slow_seconds=2)
+    await visit.world.set_faults(slow_rate=1, slow_seconds=4)
     await visit.open()
     await expect(visit.page.get_by_role("heading", name="Make your first video")).to_be_visible()
     await visit.shot("empty")
@@ -159,15 +159,15 @@ async def test_clip_plays_silently_while_the_pointer_is_over_it(visit: Visit) ->
 
 
 async def test_page_that_was_offline_catches_up(visit: Visit) -> None:
-    project_id = await visit.world.store(scenes(1, directive="[sandbox:slow=1]"))
-    await visit.world.generate(project_id)
+    project_id = await visit.world.store(scenes(1))
     await visit.open_project(project_id)
     await expect(visit.connection("live")).to_be_visible()
     await visit.context.set_offline(True)
     await expect(visit.connection("offline")).to_be_visible()
     await visit.shot("offline")
+    await visit.world.generate(project_id)
     await visit.world.settled(project_id)
-    await expect(visit.state("1")).to_contain_text("Generating")
+    await expect(visit.state("1")).to_have_text("Not generated yet.")
     await visit.context.set_offline(False)
     await expect(visit.state("1")).to_contain_text("Done in")
     await expect(visit.connection("live")).to_be_visible()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import jwt
 import pytest
@@ -325,12 +326,15 @@ async def test_calls_beyond_the_pool_wait_for_their_turn(client: AsyncClient) ->
 
 
 async def test_no_free_connection_in_time_is_504(
-    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: AsyncClient, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asleep = [asyncio.create_task(call(client, "run", {"sql": "select pg_sleep(3)"})) for _ in range(10)]
+    db = await asyncpg.connect(database)
+    sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+    while await db.fetchval(sleeping) < len(asleep):  # noqa: ASYNC110 - Postgres tells nobody
+        await asyncio.sleep(0.01)
+    await db.close()
     monkeypatch.setattr("tests.postgrest.ACQUISITION_TIMEOUT_S", 0.2)
-    await asyncio.gather(*(call(client, "echo", n) for n in range(10)))
-    asleep = [asyncio.create_task(call(client, "run", {"sql": "select pg_sleep(1)"})) for _ in range(10)]
-    await asyncio.sleep(0.3)
     assert (await refusal(client, "echo")).code == "PGRST003"
     await asyncio.gather(*asleep)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.clips.lifecycle import sent
 from service.clips.models import Clip, ClipStatus, FailureKind, Project, ProjectId, TaskUUID
 from service.clips.ownership import Operator
 from service.clips.progress import progress
@@ -325,6 +326,17 @@ async def test_project_of_scenes_1_to_12_is_told_in_their_order(store: Store, pr
     detail = (await Projects(store, lambda: NOON).detail(project_id, Operator())).row
     assert list(detail.clips) == [one.task_uuid for one in reversed(made)]
     assert detail.clips == (await read(store, project_id)).clips
+
+
+async def test_nothing_is_sent_for_which_a_video_has_come(store: Store, project_id: ProjectId) -> None:
+    """On its way to be sent, while another copy stores the late success of the attempt before."""
+    (first,) = await record(store, project_id, clip(project_id=project_id))
+    await store.save([failed(first, FailureKind.TIMEOUT)], NOON)
+    (second,) = await record(store, project_id, clip(project_id=project_id, attempt=2))
+    (timed_out,) = await store.clips([first.task_uuid])
+    await store.save([replace(succeeded(timed_out), failure=None)], LATER)
+    assert await store.save([sent(second, LATER)], LATER) == set()
+    assert await store.clips([second.task_uuid]) == [second]
 
 
 async def test_one_owner_at_a_time_has_the_lease_on_a_project(store: Store, project_id: ProjectId) -> None:

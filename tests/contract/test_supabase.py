@@ -4,35 +4,44 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
-from service.clips.lifecycle import Policy
-from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy
-from service.clips.outcomes import Acknowledged
-from service.errors import StoreUnavailable
+from service.clips.lifecycle import Policy, sent
+from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy, UserId
+from service.clips.outcomes import Acknowledged, Succeeded
+from service.errors import StoreRefused, StoreUnavailable
+from service.metrics import Metrics
 from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
 from service.workflow.background import Background
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
-from service.workflow.settlement import Settler
+from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
 from tests.builders import NOON, VIDEO_URL, FixedClock, clip, failed, succeeded
 from tests.doubles import ScriptedProvider
-from tests.postgres import BARE, Postgres
+from tests.postgres import BARE, Postgres, running_postgres
 from tests.postgrest import Supabase, serving_supabase
 
 LATER = NOON + timedelta(seconds=10)
 OPERATIONS = sorted(set(re.findall(r"public\.(clip_service_\w+)\(", "".join(m.sql for m in MIGRATIONS))))
 SOMEBODY = str(uuid.uuid4())
+
+
+# Supabase runs 15 and 17; the wheel has their neighbours.
+@pytest.fixture(scope="module", params=[16, 18], ids=lambda version: f"postgres {version}")
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+    with running_postgres(request.param) as server:
+        yield server
 
 
 @pytest.fixture
@@ -74,6 +83,25 @@ class ClosedOnce(httpx.AsyncBaseTransport):
             self._closed = True
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+class AnswerLostOnce(httpx.AsyncBaseTransport):
+    """The first request is carried out, and its answer is lost."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self._lost = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._transport.handle_async_request(request)
+        if not self._lost:
+            self._lost = True
+            await answer.aread()
+            raise httpx.ReadError("Connection reset by peer.")
+        return answer
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -233,6 +261,22 @@ async def test_projection_follows_a_change_by_hand(
     assert await projection(db, project_id) == {two.task_uuid: "pending"}
 
 
+async def test_change_of_thousands_of_clips_ends_long_before_a_statement_must(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    """Also on a connection that has changed a single clip before, and kept the plan for that."""
+    await store.record(project_id, [clip("0", project_id=project_id)], NOON)
+    await db.execute("update clip_service.clips set sends = 1")
+    own = "jsonb_build_object('task_uuid', n, 'fingerprint', n, 'scene', n)"
+    await db.execute(
+        f"insert into clip_service.clips select (jsonb_populate_record(clips, {own})).* "
+        "from clip_service.clips, generate_series(1, 6000) as n"
+    )
+    await db.execute("set statement_timeout = '2s'")
+    await db.execute("update clip_service.clips set sends = 2")
+    assert len(await projection(db, project_id)) == 6001
+
+
 async def test_outdated_clips_that_the_web_application_saves_do_not_undo_the_ledger(
     db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
 ) -> None:
@@ -253,6 +297,32 @@ async def test_clips_of_a_project_that_the_ledger_does_not_know_are_the_web_appl
         "update projects set clips = $1 where id = $2", json.dumps(theirs), uuid.UUID(project_id)
     )
     assert await projection(db, project_id) == theirs
+
+
+@pytest.mark.parametrize(
+    "written", ["[]", '"pending"', '{"an-old-task": {"status": "pending"}, "b": "failed"}']
+)
+async def test_project_whose_clips_others_have_written_in_another_form_is_read(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId, written: str
+) -> None:
+    await db.execute("update projects set clips = $1 where id = $2", written, uuid.UUID(project_id))
+    project = await store.project(project_id)
+    assert project is not None
+    assert project.clips == ({"b": "failed"} if "failed" in written else {})
+    assert [one.project.clips for one in await store.projects(10)] == [project.clips]
+
+
+async def test_project_of_an_older_table_without_times_is_read(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    await db.execute("alter table projects alter created_at drop not null, alter updated_at drop not null")
+    await db.execute("update projects set updated_at = null")
+    project = await store.project(project_id)
+    assert project is not None
+    assert project.updated_at == project.created_at == NOON
+    await db.execute("update projects set created_at = null")
+    assert await store.project(project_id) is not None
+    assert [one.project.id for one in await store.projects(10)] == [project_id]
 
 
 async def test_result_that_waits_for_another_transaction_loses_nothing_of_either(
@@ -306,13 +376,12 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
     clips = [clip(str(n), project_id=project_id, status=ClipStatus.PENDING) for n in range(200)]
     await store.record(project_id, clips, NOON)
     clock, policy, interval = FixedClock(LATER), Policy(), timedelta(seconds=10)
-    provider, settler = (
-        ScriptedProvider(Acknowledged()),
-        Settler(store, Policy(), FixedClock(LATER), str, lambda: None),
-    )
+    provider, metrics = ScriptedProvider(Acknowledged()), Metrics()
+    settler = Settler(store, policy, clock, str, lambda: None, metrics)
     submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
     pollers = [
-        Poller(store, provider, settler, submitter, Background(), clock, policy, interval) for _ in range(3)
+        Poller(store, provider, settler, submitter, Background(), clock, policy, interval, metrics)
+        for _ in range(3)
     ]
     for _ in range(2):
         await asyncio.gather(*(poller.tick() for poller in pollers * 2))
@@ -321,12 +390,63 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
         clock.advance(seconds=10)
 
 
+async def test_project_that_somebody_holds_keeps_no_other_waiting_for_long(
+    database: str, store: SupabaseStore
+) -> None:
+    projects = [await store.create_project(ProjectDraft(frames={}, scenes={}), NOON) for _ in range(3)]
+    clips = [(await store.record(each, [clip(project_id=each)], NOON))[0] for each in projects]
+    settler = Settler(store, Policy(), FixedClock(LATER), str, lambda: None, Metrics())
+    writer = asyncio.create_task(settler.run())
+    other = await asyncpg.connect(database)
+    async with other.transaction():
+        await other.execute("update projects set script = 'Held.' where id = $1", uuid.UUID(projects[1]))
+        ends = await asyncio.gather(
+            *(
+                settler.settle([Event(one.task_uuid, Succeeded(VIDEO_URL), SettledBy.WEBHOOK)])
+                for one in clips
+            ),
+            return_exceptions=True,
+        )
+    await other.close()
+    await settler.stop()
+    await writer
+    assert ends[0] == ends[2] == [Effect.CHANGED]
+    assert isinstance(ends[1], StoreRefused)
+
+
+async def test_clips_that_the_old_functions_wrote_are_kept_when_the_ledger_takes_over(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    theirs = {"an-old-task": "https://im.runware.ai/old.mp4"}
+    await db.execute(
+        "update projects set clips = $1 where id = $2", json.dumps(theirs), uuid.UUID(project_id)
+    )
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    await store.save([succeeded(one)], LATER)
+    assert await projection(db, project_id) == {one.task_uuid: VIDEO_URL}
+    kept = await db.fetch("select clips from clip_service.earlier_clips")
+    assert [json.loads(row["clips"]) for row in kept] == [theirs]
+
+
 async def test_clips_go_with_the_project_that_the_web_application_deletes(
     db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
 ) -> None:
     (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
     await store.lease_project(project_id, "somebody", NOON, LATER)
     await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+    assert await store.clips([one.task_uuid]) == []
+
+
+async def test_user_may_delete_a_project_that_has_clips(db: asyncpg.Connection, store: SupabaseStore) -> None:
+    project_id = await store.create_project(
+        ProjectDraft(frames={}, scenes={}, user_id=UserId(SOMEBODY)), NOON
+    )
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    async with db.transaction():
+        await db.execute("set local role authenticated")
+        await db.execute("select set_config('request.jwt.claims', $1, true)", json.dumps({"sub": SOMEBODY}))
+        await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+    assert await store.project(project_id) is None
     assert await store.clips([one.task_uuid]) == []
 
 
@@ -347,6 +467,51 @@ async def test_connection_that_was_closed_meanwhile_is_replaced_unnoticed(supaba
         await store.missing_migrations()
         store._http._transport = ClosedOnce(store._http._transport)
         assert await store.missing_migrations() == []
+
+
+@pytest.mark.parametrize("page", ["<html>Please sign in.</html>", "null", '{"error": "paused"}'])
+async def test_page_under_200_that_is_not_the_databases_answer_is_told(supabase: Supabase, page: str) -> None:
+    async with open_store(supabase) as store:
+        store._http._transport = httpx.MockTransport(lambda _: httpx.Response(200, text=page))
+        for call in (store.missing_migrations, partial(store.clips, []), partial(store.save, [], NOON)):
+            with pytest.raises(StoreUnavailable, match="SUPABASE_URL"):
+                await call()
+
+
+async def test_write_whose_answer_was_lost_is_still_ones_own(
+    store: SupabaseStore, project_id: ProjectId
+) -> None:
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    store._http._transport = AnswerLostOnce(store._http._transport)
+    assert await store.save([sent(one, LATER)], LATER) == {one.task_uuid}
+    assert await store.save([sent(one, LATER)], LATER) == set()
+    (stored,) = await store.clips([one.task_uuid])
+    assert stored == replace(one, sends=1, last_sent_at=LATER, version=1)
+
+
+async def test_project_whose_own_trigger_refuses_a_result_keeps_no_other_waiting(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    projects = [await store.create_project(ProjectDraft(frames={}, scenes={}), NOON) for _ in range(3)]
+    clips = [(await store.record(each, [clip(project_id=each)], NOON))[0] for each in projects]
+    await db.execute(
+        "create function refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'This project is archived.'; end $$"
+    )
+    await db.execute(
+        "create trigger archived before update on projects for each row "
+        f"when (new.id = '{projects[1]}') execute function refuse()"
+    )
+    settler = Settler(store, Policy(), FixedClock(LATER), str, lambda: None, Metrics())
+    writer = asyncio.create_task(settler.run())
+    ends = await asyncio.gather(
+        *(settler.settle([Event(one.task_uuid, Succeeded(VIDEO_URL), SettledBy.WEBHOOK)]) for one in clips),
+        return_exceptions=True,
+    )
+    await settler.stop()
+    await writer
+    assert ends[0] == ends[2] == [Effect.CHANGED]
+    assert isinstance(ends[1], StoreRefused)
 
 
 async def test_database_that_is_gone_is_told_and_found_again(

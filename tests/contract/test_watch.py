@@ -122,3 +122,18 @@ async def test_closing_ends_everything_that_is_watched(store: CountingStore, wat
     await anext(stream)
     watcher.close()
     assert [update async for update in stream] == []
+
+
+async def test_who_knows_more_than_this_copy_has_seen_is_not_set_back(
+    store: CountingStore, watcher: Watcher
+) -> None:
+    project_id = await store.new_project()
+    async with aclosing(await watcher.watch(project_id, Operator(), 0)) as stream:
+        first = await anext(stream)
+        await store.record(project_id, [clip(n, project_id=project_id) for n in "12"], NOON)
+        now = (await store.changes({project_id: 0}))[project_id].sequence
+        async with aclosing(await watcher.watch(project_id, Operator(), now - 1)) as other:
+            update = await anext(other)
+        assert first.state.sequence < now == update.state.sequence
+        assert not update.whole
+        assert len(update.state.changed_since(update.since)) == 1

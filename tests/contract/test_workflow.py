@@ -24,6 +24,7 @@ from service.clips.outcomes import (
 from service.clips.ownership import Operator
 from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
+from service.metrics import Metrics
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generated, Generator
@@ -33,6 +34,7 @@ from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
 from tests.builders import SETTINGS, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
+from tests.scrape import Scrape
 
 SUCCESS = Succeeded(VIDEO_URL, 0.8)
 FAILURE = Failed(Failure(FailureKind.PROVIDER, "inferenceError", "Broken."))
@@ -53,6 +55,7 @@ class Parts:
     submitter: Submitter
     background: Background
     poller: Poller
+    metrics: Metrics
     project_id: ProjectId
 
     async def record(self, count: int, **fields: Any) -> list[Clip]:
@@ -67,15 +70,15 @@ class Parts:
 
 @asynccontextmanager
 async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10)) -> AsyncIterator[Parts]:
-    clock, policy, provider = MovableClock(), Policy(), ScriptedProvider()
+    clock, policy, provider, metrics = MovableClock(), Policy(), ScriptedProvider(), Metrics()
     async with WatchedStore(path / "clips.db") as store:
-        settler = Settler(store, policy, clock, Redactor([SECRET]).text, unwatched)
+        settler = Settler(store, policy, clock, Redactor([SECRET]).text, unwatched, metrics)
         submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
         background = Background()
-        poller = Poller(store, provider, settler, submitter, background, clock, policy, interval)
+        poller = Poller(store, provider, settler, submitter, background, clock, policy, interval, metrics)
         project_id = await store.create_project(ProjectDraft(frames={}, scenes={}), clock())
         writer = asyncio.create_task(settler.run())
-        yield Parts(store, provider, clock, settler, submitter, background, poller, project_id)
+        yield Parts(store, provider, clock, settler, submitter, background, poller, metrics, project_id)
         await background.drain(1)
         await settler.stop()
         await writer
@@ -115,7 +118,7 @@ async def test_of_many_paths_at_once_exactly_one_settles_a_clip(parts: Parts) ->
 
 
 async def test_two_settlers_on_one_store_do_not_overwrite_each_other(parts: Parts) -> None:
-    other = Settler(parts.store, Policy(), parts.clock, str, unwatched)
+    other = Settler(parts.store, Policy(), parts.clock, str, unwatched, Metrics())
     writer = asyncio.create_task(other.run())
     clips = await parts.record(50)
     one_by_one = [[event(one, SUCCESS)] for one in clips]
@@ -146,6 +149,28 @@ async def test_failed_write_reaches_every_caller_and_the_writer_goes_on(parts: P
     assert await parts.settler.settle([event(one)]) == [Effect.CHANGED]
 
 
+async def test_refused_result_is_counted_and_the_others_of_its_write_are_stored(parts: Parts) -> None:
+    clips = await parts.record(5)
+    parts.store.refusing = clips[0].task_uuid
+    refused, *others = await asyncio.gather(
+        *(parts.settler.settle([event(one)]) for one in clips), return_exceptions=True
+    )
+    assert isinstance(refused, StoreRefused)
+    assert others == [[Effect.CHANGED]] * 4
+    seen = Scrape(parts.metrics.text())
+    assert seen("store_failures_total", kind="refused") == 1
+    assert seen("clips_settled_total", settled_by="webhook") == 4
+
+
+async def test_unanswered_question_is_counted_as_such(parts: Parts) -> None:
+    await parts.record(3, status=ClipStatus.PENDING)
+    parts.provider.outcome = Unclear("no answer")
+    await parts.poller.tick()
+    seen = Scrape(parts.metrics.text())
+    assert seen("poll_clips_asked_total", answered="no") == 3
+    assert seen("poll_clips_asked_total", answered="yes") == 0
+
+
 async def test_caller_who_went_away_does_not_hold_up_the_others(parts: Parts) -> None:
     one, two = await parts.record(2)
     parts.store.gate = asyncio.Event()
@@ -160,7 +185,7 @@ async def test_caller_who_went_away_does_not_hold_up_the_others(parts: Parts) ->
 
 async def test_after_stop_nobody_waits_for_ever(parts: Parts) -> None:
     (one,) = await parts.record(1)
-    settler = Settler(parts.store, Policy(), parts.clock, str, unwatched)
+    settler = Settler(parts.store, Policy(), parts.clock, str, unwatched, Metrics())
     await settler.stop()
     with pytest.raises(StoreUnavailable, match="stopping"):
         await settler.settle([event(one)])
@@ -320,7 +345,7 @@ async def test_attempt_that_waits_to_be_sent_is_not_sent_when_the_earlier_ones_v
 
 async def test_result_that_the_store_refuses_stops_no_other(parts: Parts) -> None:
     clips = await parts.record(40)
-    parts.store.refused = clips[17].task_uuid
+    parts.store.refusing = clips[17].task_uuid
     together = [event(one) for one in clips[:20]]
     alone = [parts.settler.settle([event(one)]) for one in clips[20:]]
     ends = await asyncio.gather(parts.settler.settle(together), *alone, return_exceptions=True)
@@ -411,6 +436,7 @@ async def test_tick_asks_before_it_sends_again_and_counts_to_three(parts: Parts)
     await parts.poller.tick()
     stored = await parts.stored(one)
     assert (stored.status, len(parts.provider.submitted)) == (ClipStatus.FAILED, 3)
+    assert Scrape(parts.metrics.text())("poll_clips_sent_again_total") == 3
 
 
 async def test_tick_claims_no_clip_twice_however_long_it_takes(tmp_path: Path) -> None:
@@ -431,6 +457,9 @@ async def test_tick_without_a_store_is_skipped_and_the_next_one_works(parts: Par
     parts.clock.advance(seconds=10)
     await parts.poller.tick()
     assert (await parts.stored(one)).status is ClipStatus.SUCCEEDED
+    seen = Scrape(parts.metrics.text())
+    assert seen("poll_ticks_total", outcome="skipped") == 1
+    assert seen("poll_ticks_total", outcome="completed") == 1
 
 
 async def test_poller_that_has_not_ticked_for_a_minute_is_not_alive(parts: Parts) -> None:

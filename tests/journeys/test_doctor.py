@@ -8,6 +8,7 @@ import pytest
 
 from service.sandbox.server import Sandbox
 from service.stores.supabase_schema import MIGRATIONS
+from tests.guide import PUBLIC_URL, RUNWARE_API_URL, blocks
 from tests.harness import SANDBOX_KEY, WEBHOOK_SECRET, sandbox_options
 from tests.postgres import BARE, Postgres
 from tests.postgrest import Supabase, serving_supabase
@@ -42,6 +43,10 @@ async def test_good_configuration_is_found_well(installation: Installation) -> N
     code, said = await installation.doctor()
     assert code == 0
     assert [line.split()[0] for line in said.splitlines()] == ["ok"] * 5
+    as_documented = said.replace(installation.variables["PUBLIC_URL"], PUBLIC_URL).replace(
+        installation.variables["RUNWARE_API_URL"], RUNWARE_API_URL
+    )
+    assert f"$ clips doctor\n{as_documented}" in blocks("")
 
 
 async def test_wrong_runware_key_is_found(installation: Installation) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import fasteners
 import pytest
 
+from tests.guide import PUBLIC_URL, blocks
 from tests.harness import PATIENCE_S
 from tests.identities import (
     ALICE,
@@ -75,13 +76,19 @@ async def invoke(
     key: str = ANON_KEY,
     token: str | None = None,
     sign_in: str = "accessToken",
+    url: str | None = None,
+    options: str | None = None,
 ) -> Sequence[dict[str, Any]]:
-    """Make the calls, by a client of the service's address, as whoever has the token."""
+    """Make the calls as whoever has the token, by a client of `url`, else of the service's address.
+
+    `options` is the line `global: …` of the client's options, as a web application has it in its code.
+    """
     told = {
-        "url": place.world.url,
+        "url": url or place.world.url,
         "key": key,
         "token": token,
         "sign_in": sign_in if token else None,
+        "global": options,
         "calls": [{"name": name, "body": body} for name, body in calls],
     }
     process = await asyncio.create_subprocess_exec(
@@ -160,6 +167,29 @@ async def test_public_key_alone_is_enough_where_that_is_allowed(
         body = {"project_id": await place.store(bearer(SERVICE_ROLE_KEY))}
         (generated,) = await invoke(node, place, ("generate-clips", body), key=key)
     assert generated["data"]["total_clips"] == 1
+
+
+async def test_documented_line_takes_a_client_of_the_supabase_project_to_the_service(
+    node: str, place: Place
+) -> None:
+    body = {"project_id": await place.store(place.signed_in(ALICE))}
+    (line,) = (line for line in blocks("js")[0].splitlines() if "global:" in line)
+    clips, status, retried, other = await invoke(
+        node,
+        place,
+        ("generate-clips", body),
+        ("check-clips-status", body),
+        ("retry-clips", body),
+        ("another-function", body),
+        token=place.project.user_token(ALICE),
+        url=place.project.url,
+        options=line.replace(PUBLIC_URL, place.world.url),
+    )
+    assert [answer["error"] for answer in (clips, status, retried)] == [None] * 3
+    assert clips["data"]["project_id"] == body["project_id"]
+    assert clips["data"]["total_clips"] == status["data"]["total_clips"] == 1
+    assert place.world.url not in line, "the client itself is of the Supabase project"
+    assert (other["error"], other["status"]) == ("FunctionsHttpError", 404), "only our calls leave Supabase"
 
 
 # As a browser writes them: in lower case, sorted, with commas alone.

@@ -1,5 +1,9 @@
+from typing import Any
+
+import pytest
+
 from service.clips.models import ClipStatus, SceneKey
-from service.clips.progress import progress
+from service.clips.progress import Stage, progress, stage
 from tests.builders import VIDEO_URL, clip, failed, succeeded
 
 PROBLEM: dict[SceneKey, str | None] = {SceneKey("4"): "last_frame missing"}
@@ -33,3 +37,22 @@ def test_scene_that_was_added_later_is_counted_and_says_what_to_do() -> None:
     seen = progress([succeeded(clip("1"))], {SceneKey("1"): None, SceneKey("2"): None})
     assert (seen.completed, seen.failed, seen.total) == (1, 1, 2)
     assert seen.scenes[1].error == "No clip has been asked for yet. Call generate-clips."
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Stage.QUEUED),
+        ({"sends": 1}, Stage.SENT),
+        ({"sends": 2}, Stage.CHECKING),
+        ({"status": ClipStatus.PENDING, "sends": 2}, Stage.GENERATING),
+        ({"status": ClipStatus.PENDING, "sends": 1, "unknown_answers": 1}, Stage.CHECKING),
+    ],
+)
+def test_stage_says_what_is_happening_to_an_unsettled_clip(fields: dict[str, Any], expected: Stage) -> None:
+    assert stage(clip(**fields)) is expected
+
+
+def test_stage_of_a_settled_clip_is_its_end() -> None:
+    assert stage(succeeded(clip())) is Stage.SUCCEEDED
+    assert stage(failed(clip())) is Stage.FAILED

@@ -40,6 +40,8 @@ create table if not exists clip_service.clips (
     settled_at timestamptz,
     settled_by clip_service.settled_by,
     version integer not null,
+    -- Which call of the store made this version.
+    write_id text,
     superseded boolean not null default false,
     lease_owner text,
     leased_until timestamptz,
@@ -50,6 +52,13 @@ create table if not exists clip_service.clips (
 create index if not exists clips_by_project on clip_service.clips (project_id, scene);
 create index if not exists clips_unsettled on clip_service.clips (submitted_at)
     where status in ('submitting', 'pending');
+
+-- What projects.clips held before the ledger took over: links to videos that the replaced functions have paid for.
+create table if not exists clip_service.earlier_clips (
+    project_id uuid primary key references public.projects (id) on delete cascade,
+    clips jsonb not null,
+    kept_at timestamptz not null default now()
+);
 
 -- While a call asks Runware what became of a project's earlier jobs, no other may buy for that project.
 create table if not exists clip_service.project_leases (
@@ -87,8 +96,10 @@ as $$
     where project_id = project and place = 1;
 $$;
 
+-- By its owner's rights: clips go with a deleted project, too, and then whoever deletes it fires this (until Postgres
+-- 17; from 18 on the owner of the clips), who has none in this schema.
 create or replace function clip_service.project_clips() returns trigger
-language plpgsql set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
 declare
     changed uuid[];
@@ -96,11 +107,14 @@ declare
     moment timestamptz := coalesce(nullif(current_setting('clip_service.now', true), '')::timestamptz, now());
 begin
     if tg_op = 'UPDATE' then
-        -- A lease or a mere count shows in no projection.
-        select array_agg(distinct after.project_id) into changed
-        from clips_after after join clips_before before using (task_uuid)
-        where (after.status, after.video_url, after.superseded)
-            is distinct from (before.status, before.video_url, before.superseded);
+        -- A lease or a mere count shows in no projection. No join: its plan, made for a single clip and kept, would be
+        -- quadratic for thousands.
+        select array_agg(distinct project_id) into changed
+        from (
+            select task_uuid, project_id, status, video_url, superseded from clips_after
+            except
+            select task_uuid, project_id, status, video_url, superseded from clips_before
+        ) as shown;
     elsif tg_op = 'INSERT' then
         select array_agg(distinct project_id) into changed from clips_after;
     else
@@ -111,6 +125,15 @@ begin
     end if;
     -- First the lock, then, by a statement of its own, the look: it sees what others committed meanwhile.
     perform 1 from public.projects where id = any (changed) order by id for no key update;
+    insert into clip_service.earlier_clips (project_id, clips)
+    select id, clips from public.projects
+    where id = any (changed)
+        and clips <> '{}'
+        and not exists (
+            select 1 from clip_service.clips as known
+            where known.project_id = projects.id and projects.clips ? known.task_uuid
+        )
+    on conflict do nothing;
     update public.projects
     set clips = projected.clips, updated_at = greatest(projects.updated_at, moment)
     from (select id, clip_service.projection(id) as clips from unnest(changed) as id) as projected
@@ -147,6 +170,7 @@ create or replace trigger clip_service_keep_projection before update of clips on
 
 alter table clip_service.migrations enable row level security;
 alter table clip_service.clips enable row level security;
+alter table clip_service.earlier_clips enable row level security;
 alter table clip_service.project_leases enable row level security;
 
 revoke all on schema clip_service from public, anon, authenticated;

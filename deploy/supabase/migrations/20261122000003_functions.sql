@@ -30,14 +30,15 @@ as $$
     select payload -> 'id';
 $$;
 
--- {id}; gives the project, or null.
+-- {id}; gives the project, or null. An older table may hold no times.
 create or replace function public.clip_service_project(payload jsonb) returns jsonb
 language sql stable set search_path = ''
 as $$
     select to_jsonb(found) from (
         select
             id, user_id, script, scenes, frames, clips, video_url, input_image_url, audio_recording_url,
-            created_at, updated_at
+            coalesce(created_at, updated_at, 'epoch') as created_at,
+            coalesce(updated_at, created_at, 'epoch') as updated_at
         from public.projects
         where id = (payload ->> 'id')::uuid
     ) as found;
@@ -53,10 +54,12 @@ begin
     return (
         select coalesce(jsonb_agg(to_jsonb(newest) order by created_at desc), '[]') from (
             select
-                id, user_id, clips, video_url, input_image_url, audio_recording_url, created_at, updated_at
+                id, user_id, clips, video_url, input_image_url, audio_recording_url,
+                coalesce(created_at, updated_at, 'epoch') as created_at,
+                coalesce(updated_at, created_at, 'epoch') as updated_at
             from public.projects
             where owner is null or user_id = owner
-            order by created_at desc
+            order by projects.created_at desc
             limit (payload ->> 'limit')::integer
         ) as newest
     );
@@ -149,8 +152,8 @@ begin
 end
 $$;
 
--- {clips, now}; stores what changes in a clip's life, for each only if its version is still the stored one.
--- Gives the task UUIDs of those that were stored.
+-- {clips, write_id, now}; stores what changes in a clip's life, for each only if its version is still the stored one.
+-- Gives the task UUIDs of those that were stored; of a call that is repeated, also what it stored the first time.
 create or replace function public.clip_service_save(payload jsonb) returns jsonb
 language plpgsql set search_path = ''
 as $$
@@ -158,6 +161,8 @@ declare
     saved jsonb;
 begin
     perform set_config('clip_service.now', payload ->> 'now', true);
+    -- A project that somebody holds for long must not keep the results of all others waiting.
+    perform set_config('lock_timeout', '2s', true);
     perform 1 from public.projects
     where id in (
         select clips.project_id
@@ -183,9 +188,22 @@ begin
             cost_usd = changed.cost_usd,
             settled_at = changed.settled_at,
             settled_by = changed.settled_by,
-            version = changed.version + 1
+            version = changed.version + 1,
+            write_id = payload ->> 'write_id'
         from jsonb_populate_recordset(null::clip_service.clips, payload -> 'clips') as changed
-        where clips.task_uuid = changed.task_uuid and clips.version = changed.version
+        where clips.task_uuid = changed.task_uuid
+            and (
+                clips.version = changed.version
+                or (clips.version = changed.version + 1 and clips.write_id = payload ->> 'write_id')
+            )
+            -- Nothing is sent for which a video has come meanwhile.
+            and (
+                changed.sends = clips.sends
+                or not exists (
+                    select 1 from clip_service.clips as done
+                    where done.fingerprint = clips.fingerprint and done.status = 'succeeded'
+                )
+            )
         returning clips.task_uuid
     )
     select coalesce(jsonb_agg(task_uuid), '[]') into saved from stored;

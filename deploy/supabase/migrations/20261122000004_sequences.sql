@@ -106,7 +106,8 @@ begin
         select coalesce(jsonb_agg(to_jsonb(shown) order by shown.created_at desc, shown.id), '[]') from (
             select
                 id, user_id, listed.clips, video_url, input_image_url, audio_recording_url,
-                created_at, updated_at,
+                coalesce(created_at, updated_at, 'epoch') as created_at,
+                coalesce(updated_at, created_at, 'epoch') as updated_at,
                 coalesce(
                     nullif(btrim(script), ''),
                     (select value ->> 'description' from clip_service.by_scene(scenes) where place = 1),

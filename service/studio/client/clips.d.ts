@@ -69,7 +69,6 @@ export interface Frames {
 
 export interface Project extends ProjectRow {
   sequence: number;
-  now: string;
   counts: Tally;
   cost_usd: number;
   jobs: Job[];

@@ -64,7 +64,7 @@ export function createClips({ url = "", token } = {}) {
     retry: (projectId, { scenes } = {}) =>
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
     projects: async ({ limit = 100 } = {}) => (await get(`/projects?limit=${limit}`)).projects,
-    project: (projectId) => get(`/projects/${projectId}`),
+    project: (projectId) => get(`/projects/${encodeURIComponent(projectId)}`),
     create: async (draft) => (await post("/projects", draft)).id,
     upload: async (image) =>
       (
@@ -141,7 +141,10 @@ function watch({ request, get }, projectId, onChange, { onConnection = () => {},
     const connecting = setTimeout(() => stream.abort(), SILENCE_MS);
     let watchdog;
     try {
-      const response = await request(`/projects/${projectId}/events`, { headers, signal: stream.signal });
+      const response = await request(`/projects/${encodeURIComponent(projectId)}/events`, {
+        headers,
+        signal: stream.signal,
+      });
       const type = response.headers.get("content-type") ?? "";
       if (!type.startsWith("text/event-stream") || !response.body) {
         throw new ClipsError("No event stream came.", "no_stream", response.status);
@@ -167,10 +170,10 @@ function watch({ request, get }, projectId, onChange, { onConnection = () => {},
 
   async function poll() {
     try {
-      const next = await get(`/projects/${projectId}`);
+      const next = await get(`/projects/${encodeURIComponent(projectId)}`);
       const known = new Map((project?.jobs ?? []).map((job) => [job.scene, JSON.stringify(job)]));
       const changed = next.jobs.filter((job) => known.get(job.scene) !== JSON.stringify(job));
-      if (next.sequence !== project?.sequence) take(next, changed, Date.parse(next.now) - Date.now());
+      if (next.sequence !== project?.sequence) take(next, changed, project?.clockSkewMs ?? 0);
       tell("polling");
       return POLL_PAUSE_MS;
     } catch (error) {

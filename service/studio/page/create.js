@@ -20,7 +20,13 @@ export function openCreate({ clips, config }) {
   const estimate = h("p", { class: "estimate", "aria-live": "polite" });
   const title = h("input", { id: "title", type: "text", maxlength: "200", placeholder: "Harbour at dawn" });
   const submit = h("button", { class: "primary", type: "submit" }, "Create clips");
-  const files = h("input", { type: "file", id: "pairs", class: "unseen", multiple: true, accept: config.upload_types.join(",") });
+  const files = h("input", {
+    type: "file",
+    id: "pairs",
+    class: "unseen",
+    multiple: true,
+    accept: config.upload_types.join(","),
+  });
   const drop = h(
     "label",
     { class: "drop", for: "pairs" },
@@ -31,15 +37,34 @@ export function openCreate({ clips, config }) {
   const form = h(
     "form",
     { onsubmit: send, novalidate: true },
-    h("div", { class: "dialog-head" }, h("h2", { id: "create-title" }, "Create video"), h("button", { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() }, icon("remove"))),
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "create-title" }, "Create video"),
+      h(
+        "button",
+        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("remove"),
+      ),
+    ),
     h(
       "div",
       { class: "dialog-body" },
-      h("div", { class: "field" }, h("label", { for: "title" }, "Name ", h("span", { class: "muted" }, "(optional)")), title),
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: "title" }, "Name ", h("span", { class: "muted" }, "(optional)")),
+        title,
+      ),
       files,
       drop,
       list,
-      h("button", { type: "button", class: "add", onclick: () => focusScene(add()) }, icon("plus"), "Add scene"),
+      h(
+        "button",
+        { type: "button", class: "add", onclick: () => focusScene(add()) },
+        icon("plus"),
+        "Add scene",
+      ),
       said,
     ),
     h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, estimate), submit),
@@ -58,12 +83,22 @@ export function openCreate({ clips, config }) {
   function draft(scene) {
     const number = h("span", { class: "draft-number" });
     const id = `scene-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
-    const prompt = h("textarea", { id, rows: "3", placeholder: "What happens between the two frames?", oninput: () => (scene.prompt = prompt.value) });
+    const prompt = h("textarea", {
+      id,
+      rows: "3",
+      placeholder: "What happens between the two frames?",
+      oninput: () => (scene.prompt = prompt.value),
+    });
     const durations = h(
       "div",
       { class: "segments", role: "radiogroup", "aria-label": "Duration" },
       config.durations_s.map((seconds) => {
-        const radio = h("input", { type: "radio", name: `${id}-duration`, value: String(seconds), checked: seconds === scene.duration });
+        const radio = h("input", {
+          type: "radio",
+          name: `${id}-duration`,
+          value: String(seconds),
+          checked: seconds === scene.duration,
+        });
         radio.addEventListener("change", () => {
           scene.duration = seconds;
           update();
@@ -71,10 +106,26 @@ export function openCreate({ clips, config }) {
         return h("label", {}, radio, h("span", {}, `${seconds} s`));
       }),
     );
-    const grip = h("button", { type: "button", class: "quiet icon-only grip", draggable: "true" }, icon("grip"));
-    const up = h("button", { type: "button", class: "quiet icon-only", onclick: () => move(scene, -1, up) }, icon("up"));
-    const down = h("button", { type: "button", class: "quiet icon-only", onclick: () => move(scene, 1, down) }, icon("down"));
-    const remove = h("button", { type: "button", class: "quiet icon-only", onclick: () => removeScene(scene) }, icon("remove"));
+    const grip = h(
+      "button",
+      { type: "button", class: "quiet icon-only grip", draggable: "true" },
+      icon("grip"),
+    );
+    const up = h(
+      "button",
+      { type: "button", class: "quiet icon-only", onclick: () => move(scene, -1, up) },
+      icon("up"),
+    );
+    const down = h(
+      "button",
+      { type: "button", class: "quiet icon-only", onclick: () => move(scene, 1, down) },
+      icon("down"),
+    );
+    const remove = h(
+      "button",
+      { type: "button", class: "quiet icon-only", onclick: () => removeScene(scene) },
+      icon("remove"),
+    );
     const element = h(
       "li",
       { class: "draft" },
@@ -82,8 +133,18 @@ export function openCreate({ clips, config }) {
       h(
         "div",
         { class: "draft-body" },
-        h("div", { class: "slots" }, ENDS.map((end) => slotElement(scene, end))),
-        h("div", { class: "draft-text" }, h("label", { for: id }, "Prompt"), prompt, h("div", { class: "duration" }, h("span", { "aria-hidden": "true" }, "Duration"), durations)),
+        h(
+          "div",
+          { class: "slots" },
+          ENDS.map((end) => slotElement(scene, end)),
+        ),
+        h(
+          "div",
+          { class: "draft-text" },
+          h("label", { for: id }, "Prompt"),
+          prompt,
+          h("div", { class: "duration" }, h("span", { "aria-hidden": "true" }, "Duration"), durations),
+        ),
       ),
     );
     grip.addEventListener("keydown", (event) => {
@@ -129,7 +190,12 @@ export function openCreate({ clips, config }) {
     const caption = h("span", { class: "slot-name" }, name);
     const hint = h("span", { class: "slot-hint" }, "Drop or choose");
     const target = h("label", { class: "slot" }, file, preview, caption, hint);
-    const url = h("input", { type: "url", class: "slot-url", placeholder: "or paste a URL", autocomplete: "off" });
+    const url = h("input", {
+      type: "url",
+      class: "slot-url",
+      placeholder: "or paste a URL",
+      autocomplete: "off",
+    });
     const wrong = h("span", { class: "field-problem", role: "alert" });
 
     slot.show = () => {
@@ -210,8 +276,12 @@ export function openCreate({ clips, config }) {
 
   /** Fills what is empty, in order, then adds scenes. */
   function takePairs(chosen) {
-    const inOrder = [...chosen].sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
-    const free = scenes.flatMap((scene) => ENDS.map((end) => scene[end])).filter((slot) => !slot.url && !slot.loading);
+    const inOrder = [...chosen].sort((one, other) =>
+      one.name.localeCompare(other.name, "en", { numeric: true }),
+    );
+    const free = scenes
+      .flatMap((scene) => ENDS.map((end) => scene[end]))
+      .filter((slot) => !slot.url && !slot.loading);
     for (const file of inOrder) {
       if (!free.length) {
         const scene = add();
@@ -251,7 +321,8 @@ export function openCreate({ clips, config }) {
     const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
     const seconds = complete.reduce((sum, scene) => sum + scene.duration, 0);
     const uploading = scenes.some((scene) => scene.first.loading || scene.last.loading);
-    submit.disabled = busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
+    submit.disabled =
+      busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
     setText(submit, complete.length ? `Create ${plural(complete.length, "clip")}` : "Create clips");
     setText(estimate, estimateText(complete.length, seconds, price));
   }
@@ -263,12 +334,17 @@ export function openCreate({ clips, config }) {
     update();
     setText(problem, "");
     const wanted = scenes.filter((scene) => scene.first.url && scene.last.url);
-    const byNumber = (value) => Object.fromEntries(wanted.map((scene, index) => [String(index + 1), value(scene, index + 1)]));
+    const byNumber = (value) =>
+      Object.fromEntries(wanted.map((scene, index) => [String(index + 1), value(scene, index + 1)]));
     try {
       made = await clips.create({
         script: title.value.trim() || null,
         frames: byNumber(({ first, last }) => ({ first_frame: first.url, last_frame: last.url })),
-        scenes: byNumber(({ prompt, duration }, number) => ({ scene_id: number, description: prompt.trim(), duration })),
+        scenes: byNumber(({ prompt, duration }, number) => ({
+          scene_id: number,
+          description: prompt.trim(),
+          duration,
+        })),
       });
     } catch (error) {
       setText(problem, error.message);

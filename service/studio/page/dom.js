@@ -8,7 +8,9 @@ export function h(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -34,7 +36,12 @@ export function icon(name, size = 16) {
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
-  for (const [key, value] of Object.entries({ viewBox: "0 0 16 16", width: size, height: size, class: `icon icon-${name}` })) {
+  for (const [key, value] of Object.entries({
+    viewBox: "0 0 16 16",
+    width: size,
+    height: size,
+    class: `icon icon-${name}`,
+  })) {
     svg.setAttribute(key, value);
   }
   svg.setAttribute("aria-hidden", "true");
@@ -48,7 +55,8 @@ export function setText(element, text) {
 
 /** A frame's picture, or a quiet sign in its place where it can't be shown. */
 export function picture(url, alt, attributes = {}) {
-  const missing = () => h("span", { class: "no-picture", role: "img", "aria-label": `${alt}: no picture` }, icon("image", 20));
+  const missing = () =>
+    h("span", { class: "no-picture", role: "img", "aria-label": `${alt}: no picture` }, icon("image", 20));
   if (!isShowable(url)) return missing();
   const image = h("img", { src: url, alt, decoding: "async", ...attributes });
   image.addEventListener("error", () => image.replaceWith(missing()));

@@ -63,7 +63,11 @@ function problemView(error, again) {
     { class: "empty" },
     icon("alert", 32),
     h("h1", {}, missing ? "There is no such project" : "This did not work"),
-    h("p", { class: "lead" }, missing ? "It may have been stored elsewhere, or its address is incomplete." : error.message),
+    h(
+      "p",
+      { class: "lead" },
+      missing ? "It may have been stored elsewhere, or its address is incomplete." : error.message,
+    ),
     missing
       ? h("a", { class: "button", href: "#/" }, "Show all projects")
       : h("button", { type: "button", onclick: again }, icon("retry"), "Try again"),

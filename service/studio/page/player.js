@@ -4,14 +4,28 @@ import { h, icon, setText } from "./dom.js";
 /** Opens the player; `scenes` have their videos. */
 export function openPlayer(scenes) {
   let at = 0;
-  const video = h("video", { controls: true, playsinline: true, autoplay: true, "aria-label": "All clips in order" });
+  const video = h("video", {
+    controls: true,
+    playsinline: true,
+    autoplay: true,
+    "aria-label": "All clips in order",
+  });
   const place = h("p", { role: "status" });
   const previous = h("button", { type: "button", onclick: () => show(at - 1) }, icon("back"), "Previous");
   const next = h("button", { type: "button", onclick: () => show(at + 1) }, "Next", icon("next"));
   const dialog = h(
     "dialog",
     { class: "player", "aria-label": "All clips in order" },
-    h("div", { class: "dialog-head" }, place, h("button", { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() }, icon("remove"))),
+    h(
+      "div",
+      { class: "dialog-head" },
+      place,
+      h(
+        "button",
+        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("remove"),
+      ),
+    ),
     video,
     h("div", { class: "actions" }, previous, next),
   );

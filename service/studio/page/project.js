@@ -22,14 +22,29 @@ export function projectView(projectId, { clips, onProblem }) {
   const bar = h("progress", { max: "1", value: "0", "aria-label": "All clips" });
   const link = h("span", { class: "connection", "data-connection": "connecting" }, CONNECTIONS.connecting);
   const playAll = h("button", { type: "button", hidden: true, onclick: play }, icon("play"), "Play all");
-  const retryAll = h("button", { type: "button", hidden: true, onclick: () => retry() }, icon("retry"), "Retry failed");
-  const generate = h("button", { type: "button", class: "primary", hidden: true, onclick: generateMissing }, icon("plus"), "Generate clips");
+  const retryAll = h(
+    "button",
+    { type: "button", hidden: true, onclick: () => retry() },
+    icon("retry"),
+    "Retry failed",
+  );
+  const generate = h(
+    "button",
+    { type: "button", class: "primary", hidden: true, onclick: generateMissing },
+    icon("plus"),
+    "Generate clips",
+  );
   const list = h("ol", { class: "scenes" });
   const element = h(
     "section",
     { class: "page" },
     h("a", { class: "back", href: "#/" }, icon("back"), "Projects"),
-    h("div", { class: "page-head" }, h("div", { class: "grow" }, title, summary), h("div", { class: "actions" }, playAll, retryAll, generate)),
+    h(
+      "div",
+      { class: "page-head" },
+      h("div", { class: "grow" }, title, summary),
+      h("div", { class: "actions" }, playAll, retryAll, generate),
+    ),
     h("div", { class: "overall" }, bar, link),
     list,
   );
@@ -51,7 +66,8 @@ export function projectView(projectId, { clips, onProblem }) {
       if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
       card.show(scene);
     });
-    if (!scenes.length && !list.children.length) list.append(h("li", { class: "nothing" }, "This project has no scenes."));
+    if (!scenes.length && !list.children.length)
+      list.append(h("li", { class: "nothing" }, "This project has no scenes."));
     setText(title, titleOf(project));
     playAll.hidden = !project.jobs.some((job) => job.video_url);
     const failed = project.jobs.filter((job) => job.stage === "failed").length;
@@ -67,7 +83,10 @@ export function projectView(projectId, { clips, onProblem }) {
     const now = Date.now() + (project.clockSkewMs ?? 0);
     for (const card of cards.values()) card.tick(now);
     const total = Math.max(cards.size, 1);
-    const done = project.jobs.reduce((sum, job) => sum + (job.stage === "failed" ? 0 : shareDone(job, now)), 0);
+    const done = project.jobs.reduce(
+      (sum, job) => sum + (job.stage === "failed" ? 0 : shareDone(job, now)),
+      0,
+    );
     bar.value = Math.min(1, done / total);
     const counts = tally(project, cards.size);
     const state = projectState(counts);
@@ -77,7 +96,13 @@ export function projectView(projectId, { clips, onProblem }) {
       h("span", { class: `chip tone-${state.tone}` }, state.text),
       h("span", {}, clipCount(counts)),
       project.cost_usd > 0 ? h("span", {}, `${dollars(project.cost_usd)} so far`) : "",
-      counts.pending ? h("span", { class: "muted" }, `Started ${age(new Date(Math.min(...waitingSince(project))).toISOString(), now)}`) : "",
+      counts.pending
+        ? h(
+            "span",
+            { class: "muted" },
+            `Started ${age(new Date(Math.min(...waitingSince(project))).toISOString(), now)}`,
+          )
+        : "",
     );
   }
 

@@ -20,12 +20,20 @@ export function projectsView({ clips, onProblem, onCreate }) {
       "div",
       { class: "page-head" },
       h("div", {}, h("h1", {}, "Projects"), count),
-      h("div", { class: "search", hidden: true }, icon("search"), h("label", { for: "search", class: "unseen" }, "Search projects"), search),
+      h(
+        "div",
+        { class: "search", hidden: true },
+        icon("search"),
+        h("label", { for: "search", class: "unseen" }, "Search projects"),
+        search,
+      ),
     ),
     list,
   );
   const searchBox = element.querySelector(".search");
-  list.append(...Array.from({ length: 3 }, () => h("li", { class: "project-card waiting", "aria-hidden": "true" })));
+  list.append(
+    ...Array.from({ length: 3 }, () => h("li", { class: "project-card waiting", "aria-hidden": "true" })),
+  );
 
   async function load() {
     clearTimeout(timer);
@@ -34,7 +42,8 @@ export function projectsView({ clips, onProblem, onCreate }) {
     } catch (error) {
       if (gone) return;
       // What is shown stays; only a first look that fails has nothing to show.
-      if (!projects || error.status === 401) onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
+      if (!projects || error.status === 401)
+        onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
       else timer = setTimeout(load, LOOK_MS);
       return;
     }
@@ -54,9 +63,17 @@ export function projectsView({ clips, onProblem, onCreate }) {
     }
     const wanted = search.value.trim().toLowerCase();
     const found = projects.filter((project) => searchText(project).includes(wanted));
-    setText(count, wanted ? `${found.length} of ${projects.length} projects` : projects.length === 1 ? "1 project" : `${projects.length} projects`);
+    setText(
+      count,
+      wanted
+        ? `${found.length} of ${projects.length} projects`
+        : projects.length === 1
+          ? "1 project"
+          : `${projects.length} projects`,
+    );
     list.replaceChildren(...found.map(card));
-    if (!found.length) list.append(h("li", { class: "nothing" }, `Nothing matches “${search.value.trim()}”.`));
+    if (!found.length)
+      list.append(h("li", { class: "nothing" }, `Nothing matches “${search.value.trim()}”.`));
   }
 
   const look = () => document.visibilityState === "visible" && load();
@@ -73,7 +90,8 @@ export function projectsView({ clips, onProblem, onCreate }) {
   };
 }
 
-const searchText = (project) => `${titleOf(project)} ${projectState(project.counts).text} ${project.id}`.toLowerCase();
+const searchText = (project) =>
+  `${titleOf(project)} ${projectState(project.counts).text} ${project.id}`.toLowerCase();
 
 function card(project) {
   const { counts } = project;
@@ -97,7 +115,12 @@ function card(project) {
         h("span", { class: `chip tone-${state.tone}` }, state.text),
         h("span", {}, clipCount(counts)),
       ),
-      h("progress", { class: `bar-${state.tone}`, max: "1", value: String(counts.total ? counts.completed / counts.total : 0), "aria-label": `Clips done: ${clipCount(counts)}` }),
+      h("progress", {
+        class: `bar-${state.tone}`,
+        max: "1",
+        value: String(counts.total ? counts.completed / counts.total : 0),
+        "aria-label": `Clips done: ${clipCount(counts)}`,
+      }),
       h(
         "p",
         { class: "facts muted" },
@@ -112,9 +135,21 @@ function emptyView(onCreate) {
   return h(
     "div",
     { class: "empty" },
-    h("div", { class: "empty-frames", "aria-hidden": "true" }, h("span", {}), icon("next", 20), h("span", {}), icon("next", 20), h("span", { class: "empty-clip" }, icon("play", 22))),
+    h(
+      "div",
+      { class: "empty-frames", "aria-hidden": "true" },
+      h("span", {}),
+      icon("next", 20),
+      h("span", {}),
+      icon("next", 20),
+      h("span", { class: "empty-clip" }, icon("play", 22)),
+    ),
     h("h2", {}, "Make your first video"),
-    h("p", { class: "lead" }, "Give each scene a first and a last frame and say what happens in between. Each pair becomes a clip of 4 to 8 seconds."),
+    h(
+      "p",
+      { class: "lead" },
+      "Give each scene a first and a last frame and say what happens in between. Each pair becomes a clip of 4 to 8 seconds.",
+    ),
     h("button", { class: "primary", type: "button", onclick: onCreate }, icon("plus"), "Create video"),
   );
 }

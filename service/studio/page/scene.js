@@ -29,14 +29,29 @@ export class SceneCard extends HTMLElement {
     this.setAttribute("role", "listitem");
     this.append(
       h("div", { class: "media" }, this.#frames, this.#clip),
-      h("div", { class: "scene-text" }, this.#heading, this.#prompt, this.#facts, this.#state, this.#bar, this.#actions),
+      h(
+        "div",
+        { class: "scene-text" },
+        this.#heading,
+        this.#prompt,
+        this.#facts,
+        this.#state,
+        this.#bar,
+        this.#actions,
+      ),
     );
   }
 
   /** Shows a scene as it stands; what has not changed is left alone, so that a video goes on playing. */
   show(scene) {
     const { key, first, last, prompt, job } = scene;
-    const shown = JSON.stringify([first, last, prompt, scene.duration, job && [job.task_uuid, job.stage, job.video_url, job.cost_usd]]);
+    const shown = JSON.stringify([
+      first,
+      last,
+      prompt,
+      scene.duration,
+      job && [job.task_uuid, job.stage, job.video_url, job.cost_usd],
+    ]);
     this.#scene = scene;
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -44,7 +59,11 @@ export class SceneCard extends HTMLElement {
     setText(this.#prompt, prompt || "No prompt.");
     this.#prompt.classList.toggle("muted", !prompt);
     const seconds = job?.duration_s ?? scene.duration;
-    const facts = [seconds && `${String(seconds).replace(/\D+$/, "")} s`, job?.attempt > 1 && `attempt ${job.attempt}`, job?.cost_usd && dollars(job.cost_usd)];
+    const facts = [
+      seconds && `${String(seconds).replace(/\D+$/, "")} s`,
+      job?.attempt > 1 && `attempt ${job.attempt}`,
+      job?.cost_usd && dollars(job.cost_usd),
+    ];
     setText(this.#facts, facts.filter(Boolean).join(" · "));
     this.#showFrames(first, last);
     this.#showClip(job, first);
@@ -72,9 +91,17 @@ export class SceneCard extends HTMLElement {
     if (this.#frames.dataset.shown === shown) return;
     this.#frames.dataset.shown = shown;
     const key = this.#scene.key;
-    const images = [picture(first, `First frame of scene ${key}`), picture(last, `Last frame of scene ${key}`)];
-    images[0].addEventListener("load", () => this.classList.toggle("wide", images[0].naturalWidth > images[0].naturalHeight));
-    this.#frames.replaceChildren(h("figure", {}, images[0], h("figcaption", {}, "First")), h("figure", {}, images[1], h("figcaption", {}, "Last")));
+    const images = [
+      picture(first, `First frame of scene ${key}`),
+      picture(last, `Last frame of scene ${key}`),
+    ];
+    images[0].addEventListener("load", () =>
+      this.classList.toggle("wide", images[0].naturalWidth > images[0].naturalHeight),
+    );
+    this.#frames.replaceChildren(
+      h("figure", {}, images[0], h("figcaption", {}, "First")),
+      h("figure", {}, images[1], h("figcaption", {}, "Last")),
+    );
   }
 
   #showClip(job, first) {
@@ -82,8 +109,17 @@ export class SceneCard extends HTMLElement {
     if (url && this.#clip.dataset.shown === url) return;
     this.#clip.dataset.shown = url;
     if (url && isShowable(url)) this.#clip.replaceChildren(this.#video(url, first));
-    else if (job?.stage === "failed") this.#clip.replaceChildren(h("div", { class: "no-clip failed" }, icon("alert", 24)));
-    else if (job) this.#clip.replaceChildren(h("div", { class: "no-clip busy" }, isShowable(first) ? picture(first, "") : "", h("span", { class: "spinner" })));
+    else if (job?.stage === "failed")
+      this.#clip.replaceChildren(h("div", { class: "no-clip failed" }, icon("alert", 24)));
+    else if (job)
+      this.#clip.replaceChildren(
+        h(
+          "div",
+          { class: "no-clip busy" },
+          isShowable(first) ? picture(first, "") : "",
+          h("span", { class: "spinner" }),
+        ),
+      );
     else this.#clip.replaceChildren(h("div", { class: "no-clip" }, icon("play", 24)));
   }
 
@@ -125,7 +161,12 @@ export class SceneCard extends HTMLElement {
     this.#actions.replaceChildren();
     const key = this.#scene.key;
     if (job?.stage === "failed") {
-      const again = h("button", { type: "button", "aria-label": `Retry scene ${key}` }, icon("retry"), "Retry");
+      const again = h(
+        "button",
+        { type: "button", "aria-label": `Retry scene ${key}` },
+        icon("retry"),
+        "Retry",
+      );
       again.addEventListener("click", async () => {
         again.disabled = true;
         await this.#onRetry();
@@ -137,7 +178,14 @@ export class SceneCard extends HTMLElement {
       this.#actions.append(
         h(
           "a",
-          { class: "button", href: job.video_url, download: `scene-${key}.mp4`, target: "_blank", rel: "noopener", "aria-label": `Download scene ${key}` },
+          {
+            class: "button",
+            href: job.video_url,
+            download: `scene-${key}.mp4`,
+            target: "_blank",
+            rel: "noopener",
+            "aria-label": `Download scene ${key}`,
+          },
           icon("download"),
           "Download",
         ),

@@ -12,7 +12,10 @@ export function describe(job, now, problem = "") {
   const waited = secondsWaited(job, now);
   switch (job.stage) {
     case "succeeded":
-      return { text: `Done in ${clock((Date.parse(job.settled_at) - Date.parse(job.waiting_since)) / 1000)}`, tone: "done" };
+      return {
+        text: `Done in ${clock((Date.parse(job.settled_at) - Date.parse(job.waiting_since)) / 1000)}`,
+        tone: "done",
+      };
     case "failed":
       return { text: `Failed: ${job.error?.message ?? "no reason was given"}`, tone: "failed" };
     case "queued":
@@ -74,7 +77,9 @@ export function promptOf(scene) {
 export function scenesOf(project) {
   const frames = asObject(project.frames);
   const scenes = asObject(project.scenes);
-  const keys = [...new Set([...Object.keys(frames), ...Object.keys(scenes), ...project.jobs.map((job) => job.scene)])];
+  const keys = [
+    ...new Set([...Object.keys(frames), ...Object.keys(scenes), ...project.jobs.map((job) => job.scene)]),
+  ];
   const jobs = new Map(project.jobs.map((job) => [job.scene, job]));
   return keys
     .sort((one, other) => one.localeCompare(other, "en", { numeric: true }))
