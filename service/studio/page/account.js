@@ -5,14 +5,17 @@ import { h } from "./dom.js";
 
 // The client refreshes a token that has less than this left.
 const MARGIN_S = 90;
-const OTHER_BROWSER = "This link was asked for in another browser, or is out of date. Have a new one sent, and open it in this browser.";
+const OTHER_BROWSER =
+  "This link was asked for in another browser, or is out of date. Have a new one sent, and open it in this browser.";
 const UNREACHABLE = "The sign-in can't be reached. Check the connection, then try again.";
 const SENTENCES = {
   invalid_credentials: "The e-mail address or the password is wrong. Check both, or have a link sent.",
-  email_not_confirmed: "This e-mail address is not confirmed yet. Open the link that was sent to it after the sign-up.",
+  email_not_confirmed:
+    "This e-mail address is not confirmed yet. Open the link that was sent to it after the sign-up.",
   email_address_invalid: "This is no e-mail address that a link can be sent to. Check it.",
   validation_failed: "This is no e-mail address. Check it.",
-  otp_disabled: "There is no account with this e-mail address. Check it, or sign up in the application first.",
+  otp_disabled:
+    "There is no account with this e-mail address. Check it, or sign up in the application first.",
   user_banned: "This account is blocked. Ask whoever runs this installation.",
   over_email_send_rate_limit: "Too many e-mails were asked for. Wait a minute, then try again.",
   over_request_rate_limit: "Too many attempts. Wait a minute, then try again.",
@@ -33,7 +36,11 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
     flowType: "pkce",
   });
   const { error: linkError } = await auth.initialize();
-  let linkProblem = linkError ? sentence(linkError) : new URLSearchParams(location.search).has("code") ? OTHER_BROWSER : "";
+  let linkProblem = linkError
+    ? sentence(linkError)
+    : new URLSearchParams(location.search).has("code")
+      ? OTHER_BROWSER
+      : "";
   // What the link brought stands in the address no longer than it is needed.
   if (linkProblem) history.replaceState(null, "", location.pathname);
   let expiresAt = Infinity;
@@ -44,7 +51,8 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
 
   async function session(after) {
     // Offline the client would try for half a minute, and after that not again for a whole one.
-    if (!navigator.onLine && expiresAt - MARGIN_S < Date.now() / 1000) throw new ClipsError(UNREACHABLE, "unreachable", 0);
+    if (!navigator.onLine && expiresAt - MARGIN_S < Date.now() / 1000)
+      throw new ClipsError(UNREACHABLE, "unreachable", 0);
     const { data, error } = await (after ? auth.refreshSession() : auth.getSession());
     // Nobody is signed out by a failure of the network.
     if (error?.name === "AuthRetryableFetchError") throw new ClipsError(UNREACHABLE, "unreachable", 0);
@@ -73,7 +81,12 @@ function signInView(auth, onSignedIn, notice = "") {
   const problem = h("p", { class: "field-problem", role: "alert" }, notice);
   const sent = h("p", { class: "sent", role: "status" });
   const email = h("input", { id: "email", type: "email", autocomplete: "username", required: true });
-  const password = h("input", { id: "password", type: "password", autocomplete: "current-password", required: true });
+  const password = h("input", {
+    id: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+  });
   const signIn = h("button", { class: "primary", type: "submit" }, "Sign in");
   const sendLink = h("button", { type: "button", onclick: link }, "Send me a link");
 
@@ -106,7 +119,11 @@ function signInView(auth, onSignedIn, notice = "") {
     "section",
     { class: "sign-in" },
     h("h1", {}, "Sign in"),
-    h("p", { class: "lead" }, "Use the account that you have in the application, with your password or with a link that is sent to you."),
+    h(
+      "p",
+      { class: "lead" },
+      "Use the account that you have in the application, with your password or with a link that is sent to you.",
+    ),
     h(
       "form",
       { onsubmit: submit },

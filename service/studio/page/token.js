@@ -9,7 +9,12 @@ export function tokenWay(clips) {
 
   function view(onSignedIn) {
     const problem = h("p", { class: "field-problem", role: "alert" });
-    const field = h("input", { id: "token", type: "password", autocomplete: "current-password", required: true });
+    const field = h("input", {
+      id: "token",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+    });
     const button = h("button", { class: "primary", type: "submit" }, "Sign in");
 
     async function submit(event) {
@@ -22,7 +27,8 @@ export function tokenWay(clips) {
         onSignedIn();
       } catch (error) {
         signOut();
-        problem.textContent = error.status === 401 ? "This is not the service's token. Check it and try again." : error.message;
+        problem.textContent =
+          error.status === 401 ? "This is not the service's token. Check it and try again." : error.message;
         field.focus();
       } finally {
         button.disabled = false;
@@ -33,7 +39,11 @@ export function tokenWay(clips) {
       "section",
       { class: "sign-in" },
       h("h1", {}, "Sign in"),
-      h("p", { class: "lead" }, "This installation is protected. Enter its service token; it is kept until this tab is closed."),
+      h(
+        "p",
+        { class: "lead" },
+        "This installation is protected. Enter its service token; it is kept until this tab is closed.",
+      ),
       h("form", { onsubmit: submit }, h("label", { for: "token" }, "Service token"), field, problem, button),
     );
   }
