@@ -49,19 +49,21 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
     if (event === "SIGNED_OUT") onSignedOut();
   });
 
-  async function session(after) {
+  async function session(refused) {
     // Offline the client would try for half a minute, and after that not again for a whole one.
     if (!navigator.onLine && expiresAt - MARGIN_S < Date.now() / 1000)
       throw new ClipsError(UNREACHABLE, "unreachable", 0);
-    const { data, error } = await (after ? auth.refreshSession() : auth.getSession());
+    let { data, error } = await auth.getSession();
+    // Another call may have had it refreshed meanwhile.
+    if (refused && data.session?.access_token === refused) ({ data, error } = await auth.refreshSession());
     // Nobody is signed out by a failure of the network.
     if (error?.name === "AuthRetryableFetchError") throw new ClipsError(UNREACHABLE, "unreachable", 0);
     return data.session;
   }
 
-  async function token(after) {
-    const current = await session(after);
-    if (!current && !after) throw new ClipsError("You are signed out. Sign in again.", "unauthorized", 401);
+  async function token({ refused } = {}) {
+    const current = await session(refused);
+    if (!current && !refused) throw new ClipsError("You are signed out. Sign in again.", "unauthorized", 401);
     return current?.access_token;
   }
 
