@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -19,12 +20,12 @@ from service.runware.results import video_url_check
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
-from service.stores.uploads import LocalUploads
+from service.stores.uploads import LocalUploads, SupabaseUploads
 from service.web.access import Access, SupabaseCallers
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
 from service.web.signing_keys import SigningKeys
-from service.web.studio import Studio
+from service.web.studio import UPLOADS_PATH, Studio, SupabaseSignIn
 from service.web.tokens import TokenVerifier
 from service.workflow.background import Background
 from service.workflow.check import Checker
@@ -59,6 +60,13 @@ def store_for(settings: Settings) -> SQLiteStore | SupabaseStore:
     return SQLiteStore(settings.database_path)
 
 
+def uploads_for(settings: Settings) -> LocalUploads | SupabaseUploads:
+    """Give where uploaded frames are kept: beside the projects. SupabaseUploads is opened by `async with`."""
+    if settings.supabase_url and settings.supabase_service_role_key:
+        return SupabaseUploads(settings.supabase_url, settings.supabase_service_role_key.get_secret_value())
+    return LocalUploads(settings.uploads_path, UPLOADS_PATH)
+
+
 def runware_for(settings: Settings) -> RunwareClient:
     """Give the client for Runware, to be opened by `async with`."""
     return RunwareClient(
@@ -87,6 +95,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     )
     callbacks = callbacks_for(settings)
     store = store_for(settings)
+    uploads = uploads_for(settings)
     runware = runware_for(settings)
     watcher, metrics = Watcher(store), Metrics()
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
@@ -116,12 +125,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         watcher=watcher,
         past=past,
         clock=clock,
-        studio=Studio(
-            LocalUploads(settings.uploads_path),
-            past,
-            settings.public_url,
-            sign_in="token" if settings.service_token else "none",
-        ),
+        studio=Studio(uploads, past, settings.public_url, _sign_in(settings)),
         webhook_meter=metrics,
         metrics_text=metrics.text,
     )
@@ -131,6 +135,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
             await parts.enter_async_context(store)
+            if isinstance(uploads, SupabaseUploads):
+                await parts.enter_async_context(uploads)
             await parts.enter_async_context(runware)
             if signing_keys is not None:
                 await parts.enter_async_context(signing_keys)
@@ -158,6 +164,12 @@ def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> S
         anon_key=settings.supabase_anon_key,
         allow_anon=settings.allow_anon,
     )
+
+
+def _sign_in(settings: Settings) -> Literal["none", "token"] | SupabaseSignIn:
+    if settings.supabase_url is not None:
+        return SupabaseSignIn(settings.supabase_url, settings.supabase_anon_key)
+    return "none" if settings.service_token is None else "token"
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -44,6 +44,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield await _database(settings)
     yield await _runware(settings)
     yield await _public_url(settings)
+    if settings.supabase_url:
+        yield _page(settings)
 
 
 async def _database(settings: Settings) -> Finding:
@@ -109,6 +111,18 @@ async def _public_url(settings: Settings) -> Finding:
             f"{settings.public_url} can't be reached from here ({type(error).__name__}).",
             "Start the service (clips serve); see that the address leads to it, with a valid certificate.",
         )
+
+
+def _page(settings: Settings) -> Finding:
+    part = "Page"
+    if settings.supabase_anon_key is None:
+        return Finding(
+            part,
+            Verdict.WARNING,
+            "Nobody can sign in on it: SUPABASE_ANON_KEY is not set.",
+            "Set it to the project's anon or publishable key, and restart.",
+        )
+    return Finding(part, Verdict.OK, "The project's users can sign in on it.")
 
 
 def recognised(part: str, public_url: str, status: int, body: str) -> Finding:

@@ -139,7 +139,8 @@ class Settings(BaseSettings):
         default=None, description="The project's shared secret, if it still signs tokens by one (HS256)."
     )
     supabase_anon_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
-        default=None, description="The project's public key, anon or publishable, as ALLOW_ANON needs it."
+        default=None,
+        description="The project's public key, anon or publishable: the page and ALLOW_ANON need it.",
     )
     supabase_jwt_issuer: str | None = Field(
         default=None, description="Who issues the users' tokens; SUPABASE_URL/auth/v1 unless set."

@@ -1,5 +1,7 @@
 """The part of Supabase's HTTP surface that the service calls: functions by `rpc`, and the project's JWKS.
 
+`supabase_auth` and `supabase_storage` are behind the same front.
+
 It speaks `POST /rest/v1/rpc/{function}` as PostgREST 14 behind Supabase's gateway does, and refuses the rest.
 
 | rule | documented at |
@@ -14,6 +16,7 @@ It speaks `POST /rest/v1/rpc/{function}` as PostgREST 14 behind Supabase's gatew
 | PGRST102: the body is no JSON | references/errors.html, "Group 1" |
 | a scalar result is the body as it is: one row for `db-max-rows` | references/api/functions.html |
 | SQLSTATE to status; `code`, `message`, `details`, `hint` | references/errors.html, "HTTP Status Codes" |
+| every answer may be read by any origin | supabase/supabase, docker/volumes/api/kong.yml, plugin `cors` |
 | no connection: PGRST000 or PGRST001; none free for 10 s: PGRST003 | references/errors.html, "Group 0" |
 
 What differs: functions are looked up anew for each request, so that no schema cache is stale; `hint` of
@@ -23,7 +26,8 @@ takes arrays of objects; functions that return sets, rows or nothing are refused
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,12 +35,18 @@ from typing import Any, Final
 import asyncpg
 import jwt
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.serving import listen, serving
+from tests.supabase_auth import API_VERSION, Auth
 from tests.supabase_keys import PUBLISHABLE_KEY, SECRET_KEY, SupabaseKeys
+from tests.supabase_storage import Storage
+
+_Handler = Callable[[Request], Awaitable[Response]]
 
 # PostgREST's `db-pool` and `db-pool-acquisition-timeout`, by default.
 POOL_SIZE: Final = 10
@@ -145,19 +155,52 @@ class Supabase(SupabaseKeys):
         super().__init__(url)
         self.jwks_fetches = 0
         self.jwks_status = 200
+        self.rpc_calls: Counter[str] = Counter()
         self._pool = pool
+        self.auth = Auth(self)
+        self.storage = Storage(pool, self._role)
         self.app = Starlette(
             routes=[
                 Route("/rest/v1/rpc/{function}", self._rpc, methods=["POST"]),
                 Route("/auth/v1/.well-known/jwks.json", self._give_jwks),
-            ]
+                Route("/auth/v1/token", self._with_key(self.auth.token), methods=["POST"]),
+                Route("/auth/v1/otp", self._with_key(self.auth.otp), methods=["POST"]),
+                Route("/auth/v1/user", self._with_key(self.auth.user)),
+                Route("/auth/v1/logout", self._with_key(self.auth.logout), methods=["POST"]),
+                # A link is opened without a key.
+                Route("/auth/v1/verify", self.auth.verify),
+                Route("/storage/v1/object/public/{bucket}/{path:path}", self.storage.public),
+                Route(
+                    "/storage/v1/object/{bucket}/{path:path}", self.storage.upload, methods=["POST", "PUT"]
+                ),
+            ],
+            middleware=[
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=["*"],
+                    allow_methods=["*"],
+                    allow_headers=["*"],
+                    expose_headers=list(API_VERSION),
+                )
+            ],
         )
 
     async def _give_jwks(self, _: Request) -> Response:
         self.jwks_fetches += 1
         return JSONResponse(self.jwks(), self.jwks_status, headers={"cache-control": "public, max-age=600"})
 
+    def _with_key(self, handler: _Handler) -> _Handler:
+        async def keyed(request: Request) -> Response:
+            refusal = self._gateway_refusal(request)
+            return await handler(request) if refusal is None else JSONResponse(refusal, 401)
+
+        return keyed
+
+    def _role(self, request: Request) -> str:
+        return self._caller(self._exchanged(request.headers.get("authorization"))).role
+
     async def _rpc(self, request: Request) -> Response:
+        self.rpc_calls[request.path_params["function"]] += 1
         if (refusal := self._gateway_refusal(request)) is not None:
             return JSONResponse(refusal, 401)
         try:

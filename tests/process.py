@@ -48,6 +48,7 @@ def supabase_variables(supabase: Supabase) -> dict[str, str]:
         "SUPABASE_URL": supabase.url,
         "SUPABASE_SERVICE_ROLE_KEY": supabase.service_role_key,
         "SUPABASE_JWT_SECRET": supabase.jwt_secret,
+        "SUPABASE_ANON_KEY": supabase.anon_key,
     }
 
 

@@ -37,3 +37,21 @@ create function auth.uid() returns uuid language sql stable
 
 create function auth.role() returns text language sql stable
     return auth.jwt() ->> 'role';
+
+-- supabase/storage, migrations: what a bucket is. `postgres` may write it, and service_role passes its row level security.
+create schema storage;
+grant usage on schema storage to anon, authenticated, service_role;
+create table storage.buckets (
+    id text primary key,
+    name text not null unique,
+    owner uuid,
+    created_at timestamptz default now(),
+    updated_at timestamptz default now(),
+    public boolean default false,
+    avif_autodetection boolean default false,
+    file_size_limit bigint,
+    allowed_mime_types text[],
+    owner_id text
+);
+alter table storage.buckets enable row level security;
+grant all on storage.buckets to anon, authenticated, service_role;

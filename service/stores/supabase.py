@@ -41,7 +41,7 @@ _LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
 # A kept-alive connection that the other side has just closed. Every operation may be repeated: what it did
 # the first time, it finds done; only a claim's clips are left to the next tick. A time-out is not repeated,
 # since a person or a webhook waits.
-_ONCE_MORE = AsyncRetrying(
+ONCE_MORE = AsyncRetrying(
     retry=retry_if_exception_type((httpx.NetworkError, httpx.RemoteProtocolError)),
     stop=stop_after_attempt(2),
     wait=wait_random(0, 0.1),
@@ -177,7 +177,7 @@ class SupabaseStore:
         function = f"clip_service_{operation}"
         call = self._client.rpc(function, {} if payload is None else {"payload": payload})
         try:
-            answer: APIResponse = await _ONCE_MORE.copy()(call.execute)
+            answer: APIResponse = await ONCE_MORE.copy()(call.execute)
         except APIError as error:
             raise _translated(error, function) from error
         except httpx.HTTPError as error:

@@ -1,4 +1,8 @@
-"""Uploaded frames in a folder of this machine."""
+"""Uploaded frames: in a folder of this machine, or in a bucket of a Supabase project.
+
+Their names are the SHA-256 of their content: the same image is kept once, and nobody guesses the name of one
+that they don't have. Nothing is ever deleted, since a project may be generated again at any time.
+"""
 
 import asyncio
 import hashlib
@@ -6,28 +10,35 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Self
+
+import httpx
+from storage3.exceptions import StorageApiError
+from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
 from service.clips.images import ImageType
 from service.errors import StoreUnavailable
+from service.stores.supabase import ONCE_MORE
 
+BUCKET = "images"
 _NAME = re.compile(r"[0-9a-f]{64}(\.[a-z]+)")
+# For each part of a request; ten megabytes come in many.
+_TIMEOUT = httpx.Timeout(20, connect=5)
+_YEAR_S = 365 * 24 * 3600
 
 
 class LocalUploads:
-    """Keeps images under names made of their content. Fulfils the workflow's `Uploads`.
+    """Keeps images in a folder; the service gives them out under `path`. Fulfils the workflow's `Uploads`."""
 
-    The name is the SHA-256 of the content: the same image is kept once, and nobody guesses the name of one
-    that they don't have. Nothing is ever deleted, since a project may be generated again at any time.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, path: str) -> None:
         self._folder = folder
+        self._path = path
 
     async def keep(self, image: bytes, image_type: ImageType) -> str:
-        """Keep an image for good; gives its name."""
-        name = hashlib.sha256(image).hexdigest() + image_type.suffix
+        """Keep an image for good; gives its URL, without the service's own host."""
+        name = _name(image, image_type)
         await asyncio.to_thread(self._write, name, image)
-        return name
+        return f"{self._path}/{name}"
 
     async def find(self, name: str) -> tuple[Path, ImageType] | None:
         """Find a kept image by its name; None for any other name."""
@@ -55,3 +66,51 @@ class LocalUploads:
             raise StoreUnavailable(
                 f"The image could not be kept ({error.strerror}). Check the disk that the database is on."
             ) from error
+
+
+class SupabaseUploads:
+    """Keeps images in the public bucket `images` of a Supabase project. Fulfils the workflow's `Uploads`."""
+
+    def __init__(self, url: str, service_role_key: str) -> None:
+        self._url = url
+        self._key = service_role_key
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT)
+        self._client: AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        options = AsyncClientOptions(httpx_client=self._http, auto_refresh_token=False, persist_session=False)
+        self._client = await create_async_client(self._url, self._key, options)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def keep(self, image: bytes, image_type: ImageType) -> str:
+        """Keep an image for good; gives its public URL."""
+        if self._client is None:
+            raise StoreUnavailable("The store is not open. Call again when the service has started.")
+        bucket, name = self._client.storage.from_(BUCKET), _name(image, image_type)
+        # The same content may come again: it replaces itself.
+        options = {"content-type": image_type.value, "cache-control": str(_YEAR_S), "upsert": "true"}
+        try:
+            await ONCE_MORE.copy()(bucket.upload, name, image, options)
+            return await bucket.get_public_url(name)
+        except StorageApiError as error:
+            raise StoreUnavailable(
+                f"Supabase did not keep the image ({error.code}, {error.status}). See that the project has a "
+                f"public bucket {BUCKET} that takes images of 10 MB: create it under Storage, or by the SQL "
+                "of clips migrate --print."
+            ) from error
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(
+                f"Supabase's storage can't be reached ({type(error).__name__}). Upload the image again; if "
+                "it stays so, check SUPABASE_URL and the state of the Supabase project."
+            ) from error
+
+    async def find(self, name: str) -> tuple[Path, ImageType] | None:  # noqa: ARG002 - the port's signature
+        """Find nothing: Supabase itself gives the images out."""
+        return None
+
+
+def _name(image: bytes, image_type: ImageType) -> str:
+    return hashlib.sha256(image).hexdigest() + image_type.suffix

@@ -359,9 +359,15 @@ class ImageStored(BaseModel):
 
 
 class StudioConfig(BaseModel):
-    """What a page has to know before anyone signs in. `sign_in` says what by; durations are in seconds."""
+    """What a page has to know before anyone signs in. `sign_in` says what by; durations are in seconds.
 
-    sign_in: Literal["none", "token"]
+    With Supabase, `supabase_url` says where its users sign in, and `anon_key` is the project's public key,
+    null where the operator has not set it.
+    """
+
+    sign_in: Literal["none", "token", "supabase"]
+    supabase_url: str | None = None
+    anon_key: str | None = None
     durations_s: list[int]
     max_upload_bytes: int
     upload_types: list[str]

@@ -55,7 +55,7 @@ def starlette_app(
         return JSONResponse(document)
 
     app = Starlette(
-        routes=[*routes(listed, access), Route("/openapi.json", describe), *page_routes()],
+        routes=[*routes(listed, access), Route("/openapi.json", describe), *page_routes(handlers.studio)],
         middleware=[
             Middleware(
                 CORSMiddleware,

@@ -1,8 +1,10 @@
 """The page, its client, and what they alone need: configuration, estimates, uploads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -24,16 +26,6 @@ UPLOADS_PATH = "/uploads"
 _FILES = Path(__file__).parents[1] / "studio"
 # Pictures and videos lie wherever the user and Runware put them; http is for a sandbox on this machine.
 _ELSEWHERE = "https: http://127.0.0.1:* http://localhost:*"
-_PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        f"img-src 'self' blob: {_ELSEWHERE}; media-src 'self' {_ELSEWHERE}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
-}
 _IMAGE_HEADERS = {
     # An image that is opened by itself runs nothing, whatever it turns out to be.
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -45,22 +37,51 @@ _IMAGE_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
+class SupabaseSignIn:
+    """The project whose users sign in on the page, and its public key, without which they can't."""
+
+    url: str
+    anon_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Studio:
     """One method for each call that the page needs beside the service's own.
 
-    `public_url` is where Runware reaches the service; without it, an uploaded frame's URL is that which the
-    caller used.
+    `public_url` is where Runware reaches the service; without it, the URL of an uploaded frame that the
+    service gives out is that which the caller used.
     """
 
     uploads: Uploads
     past: Past
     public_url: str | None
-    sign_in: Literal["none", "token"]
+    sign_in: Literal["none", "token"] | SupabaseSignIn
+
+    @property
+    def page_headers(self) -> Mapping[str, str]:
+        """The headers of the page: it may ask the service alone, and Supabase where its users sign in."""
+        connect = "'self'"
+        if isinstance(self.sign_in, SupabaseSignIn):
+            scheme, host, *_ = urlsplit(self.sign_in.url)
+            connect += f" {scheme}://{host}"
+        return {
+            "Content-Security-Policy": (
+                f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src {connect}; "
+                f"img-src 'self' blob: {_ELSEWHERE}; media-src 'self' {_ELSEWHERE}; "
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            ),
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-cache",
+        }
 
     async def config(self, _request: Request, _caller: Caller) -> StudioConfig:
         """Tell what a page has to know before anyone signs in."""
+        supabase = self.sign_in if isinstance(self.sign_in, SupabaseSignIn) else None
         return StudioConfig(
-            sign_in=self.sign_in,
+            sign_in="supabase" if isinstance(self.sign_in, SupabaseSignIn) else self.sign_in,
+            supabase_url=supabase and supabase.url,
+            anon_key=supabase and supabase.anon_key,
             durations_s=list(DURATIONS_S),
             max_upload_bytes=MAX_IMAGE_BYTES,
             upload_types=[kind.value for kind in ImageType],
@@ -94,9 +115,10 @@ class Studio:
                 f"This image has {image.width} x {image.height} pixels. "
                 f"Choose one with {MIN_SIDE_PX} to {MAX_SIDE_PX} on each side."
             )
-        name = await self.uploads.keep(content, image.type)
-        base = self.public_url or str(request.base_url).rstrip("/")
-        return ImageStored(url=f"{base}{UPLOADS_PATH}/{name}", width=image.width, height=image.height)
+        url = await self.uploads.keep(content, image.type)
+        if url.startswith("/"):
+            url = (self.public_url or str(request.base_url).rstrip("/")) + url
+        return ImageStored(url=url, width=image.width, height=image.height)
 
     async def uploaded(self, request: Request, _caller: Caller) -> Response:
         """Give an uploaded image to whoever has its URL, such as Runware."""
@@ -107,13 +129,14 @@ class Studio:
         return FileResponse(path, media_type=image_type, headers=_IMAGE_HEADERS)
 
 
-def page_routes() -> list[BaseRoute]:
+def page_routes(studio: Studio) -> list[BaseRoute]:
     """Give the routes of the page's and the client's files. They hold no data, and need no token."""
 
     async def page(_request: Request) -> Response:
-        return FileResponse(_FILES / "page" / "index.html", headers=_PAGE_HEADERS)
+        return FileResponse(_FILES / "page" / "index.html", headers=studio.page_headers)
 
-    return [Route("/", page), _files("/studio", "page"), _files("/client", "client")]
+    folders = {"/studio": "page", "/client": "client", "/vendor": "vendor"}
+    return [Route("/", page), *(_files(path, folder) for path, folder in folders.items())]
 
 
 class _Files(StaticFiles):

@@ -133,10 +133,13 @@ class Uploads(Protocol):
     """Where frames are kept that people upload. Both methods raise StoreUnavailable."""
 
     async def keep(self, image: bytes, image_type: ImageType) -> str:
-        """Keep an image for good; gives its name, which only those know who have been given it."""
+        """Keep an image for good; gives its URL, without a host where the service itself gives it out.
+
+        Only those know the URL who have been given it.
+        """
 
     async def find(self, name: str) -> tuple[Path, ImageType] | None:
-        """Find a kept image by its name; None for any other name."""
+        """Find an image that the service itself gives out, by its URL's last part; None for any other."""
 
 
 class Provider(Protocol):

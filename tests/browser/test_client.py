@@ -16,11 +16,10 @@ import service
 from service.clips.estimate import UsualTime, share_done
 from tests.browser.conftest import OpenVisit
 from tests.browser.visit import Visit
-from tests.harness import World
+from tests.harness import World, running_world
 from tests.missing import give_up
 
 in_browser = pytest.mark.asyncio(loop_scope="session")
-pytestmark = pytest.mark.xdist_group("browser")
 
 STUDIO = Path(service.__file__).parent / "studio"
 REACT = Path(__file__).parent / "react"
@@ -190,7 +189,41 @@ async def test_error_has_code_and_status(visit: Visit) -> None:
     assert told == [[True, "project_not_found", 404], [True, "not_found", 404]]
 
 
+@in_browser
+async def test_refused_token_is_asked_for_anew_once_and_only_if_it_comes_from_a_function(
+    tmp_path: Path, open_visit: OpenVisit
+) -> None:
+    token = "token-of-the-service"
+    async with running_world(tmp_path, service_token=token) as world, open_visit(world) as visit:
+        await visit.open()
+        told = await visit.page.evaluate(
+            """async (good) => {
+                const { createClips } = await import("/client/clips.js");
+                const asked = [];
+                const giving = (first, then) => (after) => (asked.push(after?.refused), after ? then : first);
+                const outcome = async (token) => {
+                    const { status = 200 } = await createClips({ token }).projects().catch((error) => error);
+                    return status;
+                };
+                return {
+                    renewed: await outcome(giving("old", good)),
+                    same: await outcome(giving("old", "old")),
+                    none: await outcome(giving("old", undefined)),
+                    refusedAgain: await outcome(giving("old", "older")),
+                    text: await outcome("old"),
+                    asked,
+                };
+            }""",
+            token,
+        )
+    assert told.pop("asked") == [None, "old"] * 4
+    assert told == {"renewed": 200, "same": 401, "none": 401, "refusedAgain": 401, "text": 401}
+
+
 def test_page_and_client_are_small() -> None:
+    """With the sign-in of Supabase, too, which is loaded only where it is used."""
+    vendored = STUDIO / "vendor" / "supabase-auth.js"
     files = [*STUDIO.glob("page/*.js"), *STUDIO.glob("page/*.css"), STUDIO / "client" / "clips.js"]
-    size = sum(len(gzip.compress(file.read_bytes())) for file in files)
-    assert size < 100_000
+    sizes = {file: len(gzip.compress(file.read_bytes())) for file in (*files, vendored)}
+    assert sum(sizes.values()) < 100_000
+    assert sizes[vendored] < 40_000

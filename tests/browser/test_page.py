@@ -14,7 +14,7 @@ from tests.browser.visit import Visit, video_facts
 from tests.harness import World, running_world, sandbox_options
 from tests.process import ServiceProcess
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOKEN = "token-of-the-service"
 

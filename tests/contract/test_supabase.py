@@ -541,3 +541,46 @@ async def until_waiting(db: asyncpg.Connection) -> None:
 
 def open_store(supabase: Supabase) -> SupabaseStore:
     return SupabaseStore(supabase.url, supabase.service_role_key)
+
+
+async def test_bucket_that_is_there_already_stays_as_it_is(postgres: Postgres) -> None:
+    with postgres.database(template=BARE) as dsn:
+        db = await asyncpg.connect(dsn)
+        await db.execute("insert into storage.buckets (id, name, public) values ('images', 'images', false)")
+        before = await db.fetch("select * from storage.buckets")
+        for _ in range(2):
+            await apply_migrations(db)
+        assert await db.fetch("select * from storage.buckets") == before
+        await db.close()
+
+
+async def test_database_without_storage_takes_every_migration(postgres: Postgres) -> None:
+    with postgres.database(template=BARE) as dsn:
+        db = await asyncpg.connect(dsn)
+        await db.execute("drop schema storage cascade")
+        await apply_migrations(db)
+        applied = await db.fetchval("select array_agg(version order by version) from clip_service.migrations")
+        assert applied == [migration.version for migration in MIGRATIONS]
+        await db.close()
+
+
+async def test_bucket_is_made_by_a_role_that_is_no_superuser(postgres: Postgres) -> None:
+    """As `postgres` is on Supabase: it may write the table of another role, and passes its security."""
+    with postgres.database(template=BARE) as dsn:
+        db = await asyncpg.connect(dsn)
+        await apply_migrations(db)
+        await db.execute("delete from storage.buckets")
+        await db.execute("create role migrator nologin bypassrls")
+        try:
+            await db.execute(
+                "grant usage on schema storage, clip_service to migrator;"
+                "grant all on storage.buckets to migrator;"
+                "grant select, insert on clip_service.migrations to migrator;"
+                "set role migrator"
+            )
+            await db.execute(MIGRATIONS[-1].sql)
+            await db.execute("reset role")
+            assert await db.fetchval("select public from storage.buckets where id = 'images'")
+        finally:
+            await db.execute("reset role; drop owned by migrator; drop role migrator")
+            await db.close()

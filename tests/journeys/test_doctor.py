@@ -42,7 +42,7 @@ async def installation(tmp_path: Path, supabase: Supabase) -> AsyncIterator[Inst
 async def test_good_configuration_is_found_well(installation: Installation) -> None:
     code, said = await installation.doctor()
     assert code == 0
-    assert [line.split()[0] for line in said.splitlines()] == ["ok"] * 4
+    assert [line.split()[0] for line in said.splitlines()] == ["ok"] * 5
     as_documented = said.replace(installation.variables["PUBLIC_URL"], PUBLIC_URL).replace(
         installation.variables["RUNWARE_API_URL"], RUNWARE_API_URL
     )
@@ -80,6 +80,13 @@ async def test_missing_public_url_is_a_warning_only(installation: Installation) 
     code, said = await installation.doctor(PUBLIC_URL="")
     assert code == 0
     assert "warning  PUBLIC_URL" in said
+
+
+async def test_missing_public_key_is_a_warning_only(installation: Installation) -> None:
+    code, said = await installation.doctor(SUPABASE_ANON_KEY="")
+    assert code == 0
+    assert "warning  Page" in said
+    assert "SUPABASE_ANON_KEY is not set" in said
 
 
 async def test_wrong_settings_are_each_named(installation: Installation) -> None:

@@ -73,6 +73,8 @@ async def test_client_can_be_loaded_by_a_page_of_an_allowed_origin(world: World)
 async def test_config_tells_the_limits_that_the_calls_have(world: World) -> None:
     assert await world.get("/studio/config") == {
         "sign_in": "none",
+        "supabase_url": None,
+        "anon_key": None,
         "durations_s": [4, 6, 8],
         "max_upload_bytes": 10 * 1024 * 1024,
         "upload_types": ["image/png", "image/jpeg", "image/webp"],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,10 +15,20 @@ import pytest
 from service.clips.models import TaskUUID
 from service.runware.callbacks import CallbackURLs
 from service.sandbox.server import Sandbox
-from tests.harness import WEBHOOK_SECRET, World, on_supabase, running_service, running_world, sandbox_options
+from tests.events import event_stream
+from tests.harness import (
+    PATIENCE_S,
+    WEBHOOK_SECRET,
+    World,
+    on_supabase,
+    running_service,
+    running_world,
+    sandbox_options,
+)
 from tests.postgres import Postgres
 from tests.postgrest import Supabase
 
+WATCHED, WATCHED_FOR_S = 50, 3
 ALICE, BOB = str(uuid.uuid4()), str(uuid.uuid4())
 
 
@@ -111,6 +122,40 @@ async def test_webhook_reaches_any_copy(tmp_path: Path, supabase: Supabase) -> N
         jobs = await there.settled(project_id)
         assert {job["status"] for job in jobs} == {"succeeded"}
         assert [job["video_url"] for job in await here.jobs(project_id)] == [job["video_url"] for job in jobs]
+
+
+async def test_change_by_one_copy_reaches_a_stream_on_another_within_two_seconds(
+    tmp_path: Path, supabase: Supabase
+) -> None:
+    async with copies(tmp_path, supabase, 2) as (here, there):
+        project_id = await here.store(1)
+        async with (
+            event_stream(there.session, there.url, project_id) as events,
+            asyncio.timeout(PATIENCE_S),
+        ):
+            assert (await anext(events)).kind == "snapshot"
+            await here.generate(project_id)
+            stored_at = time.monotonic()
+            told = await anext(events)
+            assert time.monotonic() - stored_at < 2
+            assert (told.kind, list(told.statuses)) == ("changes", ["1"])
+            await here.settled(project_id)
+            settled_at = time.monotonic()
+            while told.data["counts"]["completed"] == 0:
+                told = await anext(events)
+            assert time.monotonic() - settled_at < 2
+
+
+async def test_all_watched_projects_cost_one_query_a_look(world: World, supabase: Supabase) -> None:
+    projects = [await world.store(1) for _ in range(WATCHED)]
+    async with AsyncExitStack() as stack:
+        for project_id in projects:
+            events = await stack.enter_async_context(event_stream(world.session, world.url, project_id))
+            await anext(events)
+        before = supabase.rpc_calls["clip_service_changes"]
+        await asyncio.sleep(WATCHED_FOR_S)
+        looks = supabase.rpc_calls["clip_service_changes"] - before
+    assert 1 <= looks <= WATCHED_FOR_S + 1
 
 
 async def test_project_answers_to_its_owner_and_is_not_there_for_others(

@@ -3,8 +3,11 @@
 export interface ClipsOptions {
   /** Where the service is, such as "https://clips.example.com"; "" for the page's own origin. */
   url?: string;
-  /** The caller's token, or a function that gives it anew for each call. */
-  token?: string | (() => string | undefined | Promise<string | undefined>);
+  /**
+   * The caller's token, or a function that gives it anew for each call. After a 401 it is called once more, with the
+   * token that was refused; if it gives another one then, the call is repeated. What it throws, the call rejects with.
+   */
+  token?: string | ((after?: { refused: string }) => string | undefined | Promise<string | undefined>);
 }
 
 export interface Tally {
@@ -119,7 +122,9 @@ export interface Status extends Counts {
 }
 
 export interface StudioConfig {
-  sign_in: "none" | "token";
+  sign_in: "none" | "token" | "supabase";
+  supabase_url: string | null;
+  anon_key: string | null;
   durations_s: number[];
   max_upload_bytes: number;
   upload_types: string[];

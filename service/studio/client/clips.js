@@ -29,14 +29,18 @@ export function createClips({ url = "", token } = {}) {
   const base = url.replace(/\/+$/, "");
 
   async function request(path, { headers = {}, ...options } = {}) {
+    const send = (secret) => {
+      const authorization = secret ? { authorization: `Bearer ${secret}` } : {};
+      return fetch(base + path, { ...options, headers: { ...authorization, ...headers } }).catch((error) => {
+        if (error.name === "AbortError") throw error;
+        throw new ClipsError("The service can't be reached. Check the connection.", "unreachable", 0);
+      });
+    };
     const secret = typeof token === "function" ? await token() : token;
-    const authorization = secret ? { authorization: `Bearer ${secret}` } : {};
-    let response;
-    try {
-      response = await fetch(base + path, { ...options, headers: { ...authorization, ...headers } });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new ClipsError("The service can't be reached. Check the connection.", "unreachable", 0);
+    let response = await send(secret);
+    if (response.status === 401 && secret && typeof token === "function") {
+      const renewed = await token({ refused: secret });
+      if (renewed && renewed !== secret) response = await send(renewed);
     }
     if (response.ok) return response;
     const answer = await response.json().catch(() => ({}));

@@ -14,7 +14,7 @@ let leave = () => {};
 
 async function start() {
   try {
-    const session = await openSession();
+    const session = await openSession(sessionEnded);
     config = session.config;
     if (!session.signedIn) return showSignIn();
   } catch (error) {
@@ -41,17 +41,16 @@ function show(next) {
   window.scrollTo(0, 0);
 }
 
-function showSignIn() {
+function showSignIn(notice) {
   newButton.hidden = true;
   signOutButton.hidden = true;
-  show(signInView(start));
+  show(signInView(start, notice));
   document.title = "Sign in · Clips";
 }
 
 function showProblem(error, again) {
   if (error.status === 401 && config?.sign_in !== "none") {
-    signOut();
-    showSignIn();
+    endSession(error.message);
     return;
   }
   show(problemView(error, again));
@@ -80,10 +79,18 @@ async function create() {
   if (projectId) location.hash = `#/projects/${projectId}`;
 }
 
+async function endSession(notice) {
+  showSignIn(notice);
+  await signOut();
+}
+
+function sessionEnded() {
+  if (!newButton.hidden) showSignIn();
+}
+
 newButton.addEventListener("click", create);
-signOutButton.addEventListener("click", () => {
-  signOut();
-  showSignIn();
+signOutButton.addEventListener("click", async () => {
+  await endSession();
   toast("Signed out.");
 });
 window.addEventListener("hashchange", () => {

@@ -1,60 +1,27 @@
-/** Who is calling. With a SERVICE_TOKEN that is whoever has it; it is kept for this tab alone. */
+/** Who is calling. How people sign in is the installation's: each way is a module of its own, loaded where it is used. */
 import { createClips } from "/client/clips.js";
-import { h } from "./dom.js";
 
-const KEY = "clips-token";
-const token = () => sessionStorage.getItem(KEY) ?? undefined;
+const WAYS = {
+  none: () => ({ token: () => undefined, signedIn: () => true }),
+  token: async () => (await import("./token.js")).tokenWay(clips),
+  supabase: async (config, onSignedOut) => (await import("./account.js")).accountWay(config, onSignedOut),
+};
+let config = null;
+let way = null;
 
-export const clips = createClips({ token });
+export const clips = createClips({ token: (after) => way?.token(after) });
 
-/** Asks the service how people sign in here; gives its configuration and whether someone has. */
-export async function openSession() {
-  const config = await clips.config();
-  return { config, signedIn: config.sign_in === "none" || token() !== undefined };
+/**
+ * Asks the service how people sign in here; gives its configuration and whether someone has. `onSignedOut` is called
+ * when a session ends by itself or in another tab.
+ */
+export async function openSession(onSignedOut) {
+  config ??= await clips.config();
+  way ??= await WAYS[config.sign_in](config, onSignedOut);
+  return { config, signedIn: await way.signedIn() };
 }
 
-export function signOut() {
-  sessionStorage.removeItem(KEY);
-}
+export const signOut = () => way.signOut();
 
-/** The form that asks for the token; `onSignedIn` is called once the service has taken it. */
-export function signInView(onSignedIn) {
-  const problem = h("p", { class: "field-problem", role: "alert" });
-  const field = h("input", {
-    id: "token",
-    type: "password",
-    autocomplete: "current-password",
-    required: true,
-  });
-  const button = h("button", { class: "primary", type: "submit" }, "Sign in");
-
-  async function submit(event) {
-    event.preventDefault();
-    button.disabled = true;
-    problem.textContent = "";
-    sessionStorage.setItem(KEY, field.value.trim());
-    try {
-      await clips.projects({ limit: 1 });
-      onSignedIn();
-    } catch (error) {
-      signOut();
-      problem.textContent =
-        error.status === 401 ? "This is not the service's token. Check it and try again." : error.message;
-      field.focus();
-    } finally {
-      button.disabled = false;
-    }
-  }
-
-  return h(
-    "section",
-    { class: "sign-in" },
-    h("h1", {}, "Sign in"),
-    h(
-      "p",
-      { class: "lead" },
-      "This installation is protected. Enter its service token; it is kept until this tab is closed.",
-    ),
-    h("form", { onsubmit: submit }, h("label", { for: "token" }, "Service token"), field, problem, button),
-  );
-}
+/** The form that signs in; `onSignedIn` is called once it has, `notice` says why it is shown. */
+export const signInView = (onSignedIn, notice) => way.view(onSignedIn, notice);

@@ -1,0 +1,52 @@
+/** Signing in by a SERVICE_TOKEN: whoever has it may do all. It is kept for this tab alone. */
+import { h } from "./dom.js";
+
+const KEY = "clips-token";
+
+export function tokenWay(clips) {
+  const token = () => sessionStorage.getItem(KEY) ?? undefined;
+  const signOut = () => sessionStorage.removeItem(KEY);
+
+  function view(onSignedIn) {
+    const problem = h("p", { class: "field-problem", role: "alert" });
+    const field = h("input", {
+      id: "token",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+    });
+    const button = h("button", { class: "primary", type: "submit" }, "Sign in");
+
+    async function submit(event) {
+      event.preventDefault();
+      button.disabled = true;
+      problem.textContent = "";
+      sessionStorage.setItem(KEY, field.value.trim());
+      try {
+        await clips.projects({ limit: 1 });
+        onSignedIn();
+      } catch (error) {
+        signOut();
+        problem.textContent =
+          error.status === 401 ? "This is not the service's token. Check it and try again." : error.message;
+        field.focus();
+      } finally {
+        button.disabled = false;
+      }
+    }
+
+    return h(
+      "section",
+      { class: "sign-in" },
+      h("h1", {}, "Sign in"),
+      h(
+        "p",
+        { class: "lead" },
+        "This installation is protected. Enter its service token; it is kept until this tab is closed.",
+      ),
+      h("form", { onsubmit: submit }, h("label", { for: "token" }, "Service token"), field, problem, button),
+    );
+  }
+
+  return { token, signedIn: () => token() !== undefined, signOut, view };
+}
