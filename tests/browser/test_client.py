@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import os
 import re
 import shutil
 from asyncio.subprocess import PIPE, STDOUT
@@ -18,6 +17,7 @@ from service.clips.estimate import UsualTime, share_done
 from tests.browser.conftest import OpenVisit
 from tests.browser.visit import Visit
 from tests.harness import World, running_world
+from tests.missing import give_up
 
 in_browser = pytest.mark.asyncio(loop_scope="session")
 pytestmark = pytest.mark.xdist_group("browser")
@@ -37,10 +37,7 @@ def example() -> str:
 def react_project(tmp_path: Path) -> Path:
     """A folder with the README's dialog, the client's files, and the pinned packages."""
     if not (REACT / "node_modules").is_dir():
-        reason = "the packages of tests/browser/react are missing: npm ci --prefix tests/browser/react"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        give_up("the packages of tests/browser/react are missing: npm ci --prefix tests/browser/react")
     folder = tmp_path / "react"
     folder.mkdir()
     for source in (REACT / "main.tsx", REACT / "tsconfig.json", *(STUDIO / "client").iterdir()):

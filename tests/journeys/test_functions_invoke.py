@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import fasteners
 import pytest
@@ -24,6 +23,7 @@ from tests.identities import (
     bearer,
     running_place,
 )
+from tests.missing import give_up
 from tests.postgrest import Supabase
 from tests.supabase_keys import JWT_SECRET, SupabaseKeys
 
@@ -32,13 +32,6 @@ ORIGIN = "https://app.example"
 NOBODYS_PROJECT = "00000000-0000-4000-8000-000000000000"
 # In every copy of an older web application; it has neither audience nor user.
 OLD_ANON_KEY = SupabaseKeys("").anon_key
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip the test; in CI, where nothing may be missing, fail it."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

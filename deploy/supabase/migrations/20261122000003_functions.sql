@@ -44,28 +44,6 @@ as $$
     ) as found;
 $$;
 
--- {limit, user_id}; gives the newest projects, newest first, of one owner or, where user_id is null, of all.
-create or replace function public.clip_service_projects(payload jsonb) returns jsonb
-language plpgsql stable set search_path = ''
-as $$
-declare
-    owner uuid := (payload ->> 'user_id')::uuid;
-begin
-    return (
-        select coalesce(jsonb_agg(to_jsonb(newest) order by created_at desc), '[]') from (
-            select
-                id, user_id, clips, video_url, input_image_url, audio_recording_url,
-                coalesce(created_at, updated_at, 'epoch') as created_at,
-                coalesce(updated_at, created_at, 'epoch') as updated_at
-            from public.projects
-            where owner is null or user_id = owner
-            order by projects.created_at desc
-            limit (payload ->> 'limit')::integer
-        ) as newest
-    );
-end
-$$;
-
 -- {project_id, fingerprints}; gives all clips that were ever made for these.
 create or replace function public.clip_service_attempts(payload jsonb) returns jsonb
 language sql stable set search_path = ''
@@ -275,12 +253,14 @@ as $$
 $$;
 
 -- Supabase lets everyone call a new function in `public`; these are for the service alone.
-do $$
+create or replace function clip_service.restrict_operations() returns void
+language plpgsql set search_path = ''
+as $$
 declare
     operation regprocedure;
 begin
     for operation in
-        select oid from pg_proc
+        select oid from pg_catalog.pg_proc
         where pronamespace = 'public'::regnamespace and proname like 'clip\_service\_%'
     loop
         execute format('revoke all on function %s from public, anon, authenticated', operation);
@@ -288,6 +268,9 @@ begin
     end loop;
 end
 $$;
+revoke all on function clip_service.restrict_operations () from public, anon, authenticated;
+
+select clip_service.restrict_operations();
 
 insert into clip_service.migrations (version) values ('20261122000003') on conflict do nothing;
 

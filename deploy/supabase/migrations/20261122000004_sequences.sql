@@ -198,19 +198,7 @@ as $$
     ) as past;
 $$;
 
-do $$
-declare
-    operation regprocedure;
-begin
-    for operation in
-        select oid from pg_proc
-        where pronamespace = 'public'::regnamespace and proname like 'clip\_service\_%'
-    loop
-        execute format('revoke all on function %s from public, anon, authenticated', operation);
-        execute format('grant execute on function %s to service_role', operation);
-    end loop;
-end
-$$;
+select clip_service.restrict_operations();
 
 insert into clip_service.migrations (version) values ('20261122000004') on conflict do nothing;
 
