@@ -277,6 +277,22 @@ async def test_change_of_thousands_of_clips_ends_long_before_a_statement_must(
     assert len(await projection(db, project_id)) == 6001
 
 
+async def test_two_changes_by_hand_at_once_both_show(
+    database: str, db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    one, two = await store.record(project_id, [clip(n, project_id=project_id) for n in "12"], NOON)
+    fail = "update clip_service.clips set status = 'failed', failure_kind = 'lost' where task_uuid = $1"
+    other, third = await asyncpg.connect(database), await asyncpg.connect(database)
+    async with other.transaction():
+        await other.execute(fail, one.task_uuid)
+        waiting = asyncio.create_task(third.execute(fail, two.task_uuid))
+        await until_waiting(db)
+    await waiting
+    assert await projection(db, project_id) == {one.task_uuid: "failed", two.task_uuid: "failed"}
+    await other.close()
+    await third.close()
+
+
 async def test_outdated_clips_that_the_web_application_saves_do_not_undo_the_ledger(
     db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
 ) -> None:
