@@ -95,7 +95,7 @@ export function projectView(projectId, { clips, onProblem }) {
     summary.replaceChildren(
       h("span", { class: `chip tone-${state.tone}` }, state.text),
       h("span", {}, clipCount(counts)),
-      project.cost_usd > 0 ? h("span", {}, `${dollars(project.cost_usd)} so far`) : "",
+      project.cost_usd > 0 ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : "")) : "",
       counts.pending
         ? h(
             "span",

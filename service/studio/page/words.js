@@ -95,7 +95,8 @@ export function scenesOf(project) {
 
 export function titleOf(project) {
   const text = project.title || project.script || promptOf(Object.values(asObject(project.scenes))[0]);
-  return text?.trim().split("\n")[0].slice(0, 120) || "Untitled video";
+  const line = text?.trim().split("\n")[0] || "Untitled video";
+  return line.length > 120 ? `${line.slice(0, 119).trimEnd()}…` : line;
 }
 
 const asObject = (value) => (value && typeof value === "object" ? value : {});
