@@ -55,15 +55,15 @@ def utc_now() -> datetime:
 
 def store_for(settings: Settings) -> SQLiteStore | SupabaseStore:
     """Give the store that the settings name, to be opened by `async with`."""
-    if settings.supabase_url and settings.supabase_service_role_key:
-        return SupabaseStore(settings.supabase_url, settings.supabase_service_role_key.get_secret_value())
+    if (supabase := _supabase(settings)) is not None:
+        return SupabaseStore(*supabase)
     return SQLiteStore(settings.database_path)
 
 
 def uploads_for(settings: Settings) -> LocalUploads | SupabaseUploads:
     """Give where uploaded frames are kept: beside the projects. SupabaseUploads is opened by `async with`."""
-    if settings.supabase_url and settings.supabase_service_role_key:
-        return SupabaseUploads(settings.supabase_url, settings.supabase_service_role_key.get_secret_value())
+    if (supabase := _supabase(settings)) is not None:
+        return SupabaseUploads(*supabase)
     return LocalUploads(settings.uploads_path, UPLOADS_PATH)
 
 
@@ -154,10 +154,17 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     return app
 
 
+def _supabase(settings: Settings) -> tuple[str, str] | None:
+    """Give the Supabase project's address and its service role key, which are set together or not at all."""
+    key = _revealed(settings.supabase_service_role_key)
+    return None if settings.supabase_url is None or key is None else (settings.supabase_url, key)
+
+
 def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> SupabaseCallers | None:
-    service_role_key = _revealed(settings.supabase_service_role_key)
-    if signing_keys is None or service_role_key is None:
+    supabase = _supabase(settings)
+    if signing_keys is None or supabase is None:
         return None
+    _, service_role_key = supabase
     return SupabaseCallers(
         tokens=TokenVerifier(settings.token_issuer, signing_keys, _revealed(settings.supabase_jwt_secret)),
         service_role_key=service_role_key,

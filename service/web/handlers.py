@@ -19,7 +19,6 @@ from service.web.schemas import (
     GenerateAnswer,
     Health,
     ListedProject,
-    MetricsText,
     NewProject,
     ProjectCall,
     ProjectDetail,
@@ -41,6 +40,8 @@ from service.workflow.receive import Receiver
 from service.workflow.watch import Watcher
 
 MAX_PROJECTS = 1000
+# Prometheus' text format, by its version.
+METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_PROJECTS)])
 
 
@@ -157,14 +158,14 @@ class Handlers:
             missing_migrations=list(missing),
         )
 
-    async def metrics(self, _request: Request, caller: Caller) -> MetricsText:
+    async def metrics(self, _request: Request, caller: Caller) -> Response:
         """Tell operators what this process has counted since its start, in Prometheus' text format."""
         if not isinstance(caller, Operator):
             raise Unauthorized(
                 "Only whoever runs the service may read its metrics. Send Authorization: Bearer with the "
                 "SERVICE_TOKEN, or with the service role key."
             )
-        return MetricsText(self.metrics_text())
+        return Response(self.metrics_text(), media_type=METRICS_MEDIA_TYPE)
 
 
 def _named_project(request: Request) -> ProjectId:

@@ -13,13 +13,12 @@ from starlette.routing import Route
 from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
-from service.web.handlers import Handlers
+from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
     ChangesEvent,
     GenerateAnswer,
     Health,
     ImageStored,
-    MetricsText,
     NewProject,
     ProjectCall,
     ProjectDetail,
@@ -122,9 +121,9 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET",
             "/metrics",
             handlers.metrics,
-            MetricsText,
+            None,
             errors=(401, 503),
-            media_type=MetricsText.media_type,
+            media_type=METRICS_MEDIA_TYPE,
         ),
     )
 
@@ -193,10 +192,6 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         if isinstance(answer, Response):
             return answer
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
-        return Response(_content(answer), status, media_type=operation.media_type)
+        return Response(answer.model_dump_json(by_alias=True), status, media_type=operation.media_type)
 
     return respond
-
-
-def _content(answer: BaseModel) -> str:
-    return answer.root if isinstance(answer, MetricsText) else answer.model_dump_json(by_alias=True)

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, RootModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from service.clips.estimate import UsualTime
 from service.clips.models import Clip, Project, ProjectOverview
@@ -411,12 +411,6 @@ class Readiness(BaseModel):
     store: Literal["reachable", "outdated", "unreachable"]
     poller: Literal["alive", "stalled"]
     missing_migrations: list[str]
-
-
-class MetricsText(RootModel[str]):
-    """The metrics in Prometheus' text format. It is sent as it is, not as JSON."""
-
-    media_type: ClassVar[str] = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ErrorAnswer(BaseModel):

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.clips.models import Clip, FailureKind
 from service.errors import MalformedResult, Unauthorized
 from service.metrics import Metrics
-from service.web.schemas import MetricsText
+from service.web.handlers import METRICS_MEDIA_TYPE
 from tests.builders import NOON, clip, failed, succeeded
 from tests.scrape import Scrape
 
@@ -92,4 +92,4 @@ def test_text_names_each_metric_once_with_its_meaning() -> None:
 
 @pytest.mark.parametrize("part", CONTENT_TYPE_PLAIN_0_0_4.split("; "))
 def test_content_type_is_that_of_the_text_format(part: str) -> None:
-    assert part in MetricsText.media_type.split("; ")
+    assert part in METRICS_MEDIA_TYPE.split("; ")
