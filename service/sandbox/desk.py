@@ -1,60 +1,39 @@
 """The desk where the tasks of one request are answered, each by its type."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 from uuid import NAMESPACE_URL, uuid5
 
-from service.sandbox.errors import Json, TaskError
+from service.sandbox.answers import Accepted, Answer
+from service.sandbox.archive import Archive
+from service.sandbox.errors import TASK_NOT_FOUND, Json, TaskError
 from service.sandbox.faults import REFUSED, DirectiveError, JobFaults, decide, draw
-from service.sandbox.jobs import Job, Ledger
+from service.sandbox.jobs import JobState, Ledger
 from service.sandbox.options import Faults
 from service.sandbox.veo import VideoTask, is_uuid4, read_task
 
-TASK_NOT_FOUND = "taskNotFound"
 _ACCOUNT_UUID = str(uuid5(NAMESPACE_URL, "clip-service/sandbox"))
 _BATCH_REFUSED = TaskError("invalidRequest", "A task of this request is invalid; none of them was accepted")
-
-
-@dataclass(slots=True)
-class Accepted:
-    """An accepted task with its job. `ack` is the element of `data` that answers it."""
-
-    task: VideoTask
-    faults: JobFaults
-    job: Job
-    ack: Json
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a request's tasks came to."""
-
-    data: list[Json] = field(default_factory=list)
-    errors: list[Json] = field(default_factory=list)
-    accepted: list[Accepted] = field(default_factory=list)
-
-    def refuse(self, task: Json, *errors: TaskError) -> None:
-        """Add errors, scoped to their task."""
-        self.errors.extend(error.as_json(task) for error in errors)
 
 
 class Desk:
     """Answers tasks from the ledger and enters new ones into it, in one step and without I/O."""
 
-    def __init__(self, ledger: Ledger, seed: int) -> None:
+    def __init__(self, ledger: Ledger, archive: Archive, seed: int) -> None:
         self._ledger = ledger
+        self._archive = archive
         self._seed = seed
         self._answers: dict[str, Callable[[Json, Faults, Answer], None]] = {
             "videoInference": self._accept,
             "getResponse": self._look_up,
+            "getTaskDetails": self._show_details,
             "ping": self._ping,
             "accountManagement": self._show_account,
         }
 
     def answer(self, tasks: Sequence[object], faults: Faults) -> Answer:
         """Answer each task; a bad one doesn't touch the others, unless `strict_batches` says so."""
-        answer = Answer()
+        answer = Answer(faults)
         if faults.strict_batches and len(tasks) > 1 and self._has_bad_task(tasks, faults):
             for _ in tasks:
                 self._ledger.refuse()
@@ -68,8 +47,7 @@ class Desk:
             if task_type in self._answers:
                 self._answers[task_type](task, faults, answer)
             else:
-                message = f"taskType must be one of {', '.join(self._answers)}, not {task_type!r}"
-                answer.refuse(task, TaskError("invalidTaskType", message, "taskType"))
+                answer.refuse(task, self._no_such_type(task_type))
         return answer
 
     def _has_bad_task(self, tasks: Sequence[object], faults: Faults) -> bool:
@@ -98,7 +76,7 @@ class Desk:
     def _accept(self, task: Json, faults: Faults, answer: Answer) -> None:
         checked = self._check(task, faults)
         if isinstance(checked, list):
-            answer.refuse(task, *checked)
+            self._refuse(task, checked, answer)
             if checked[0].code == "conflictTaskUUID":
                 self._ledger.see_again(cast("str", task["taskUUID"]))
             else:
@@ -108,24 +86,49 @@ class Desk:
         seed = video_task.seed
         if seed is None:
             seed = int(draw(self._seed, "seed", video_task.task_uuid) * 2**31)
-        job = self._ledger.accept(video_task, seed=seed)
-        ack: Json = {"taskType": "videoInference", "taskUUID": video_task.task_uuid}
-        answer.data.append(ack)
-        answer.accepted.append(Accepted(video_task, job_faults, job, ack))
+        job = self._ledger.accept(video_task, seed=seed, unlisted=job_faults.unlisted)
+        self._archive.accept(task, job)
+        answer.accepted.append(Accepted(video_task, job_faults, job))
+
+    def _refuse(self, task: Json, errors: list[TaskError], answer: Answer) -> None:
+        refusals = [error.as_json(task) for error in errors]
+        answer.errors.extend(refusals)
+        if is_uuid4(task_uuid := task.get("taskUUID")):
+            self._archive.refuse(task_uuid, task, refusals)
 
     def _look_up(self, task: Json, faults: Faults, answer: Answer) -> None:
-        task_uuid = task.get("taskUUID")
-        if not is_uuid4(task_uuid):
-            answer.refuse(
-                task, TaskError("invalidTaskUUID", "taskUUID must be the job's UUID v4", "taskUUID")
-            )
-        elif (job := self._ledger.find(task_uuid)) is None or (
-            draw(self._seed, "hide", task_uuid) < faults.hide_rate
-        ):
-            message = f"No task {task_uuid}; it was never accepted or is no longer kept"
-            answer.refuse(task, TaskError(TASK_NOT_FOUND, message, "taskUUID"))
-        else:
-            answer.data.append(job.as_result())
+        task_uuid = _asked_for(task, answer)
+        if task_uuid is None:
+            return
+        job = None if self._hides(task_uuid, faults) else self._ledger.find(task_uuid)
+        if job is None:
+            if faults.unknown_answer == "not-found":
+                answer.refuse(task, _unknown(task_uuid))
+        elif not (job.unlisted and job.state is JobState.PROCESSING):
+            answer.show(job)
+
+    def _show_details(self, task: Json, faults: Faults, answer: Answer) -> None:
+        if faults.archive_off:
+            answer.refuse(task, self._no_such_type("getTaskDetails"))
+            return
+        task_uuid = _asked_for(task, answer)
+        if task_uuid is None:
+            return
+        forgotten = self._ledger.has_forgotten(task_uuid) or self._hides(task_uuid, faults)
+        details = None
+        if not (faults.archive_forgets and forgotten):
+            details = self._archive.find(task_uuid, faults)
+        if details is None and faults.unknown_details == "not-found":
+            answer.refuse(task, _unknown(task_uuid))
+        elif details is not None or faults.unknown_details == "blank":
+            answer.data.append({**_identity(task), **(details or {"request": [], "response": {}})})
+
+    def _hides(self, task_uuid: str, faults: Faults) -> bool:
+        return draw(self._seed, "hide", task_uuid) < faults.hide_rate
+
+    def _no_such_type(self, task_type: str) -> TaskError:
+        message = f"taskType must be one of {', '.join(self._answers)}, not {task_type!r}"
+        return TaskError("invalidTaskType", message, "taskType")
 
     def _ping(self, task: Json, _: Faults, answer: Answer) -> None:
         answer.data.append({**_identity(task), "pong": True})
@@ -142,3 +145,17 @@ class Desk:
 
 def _identity(task: Json) -> Json:
     return {key: task[key] for key in ("taskType", "taskUUID") if key in task}
+
+
+def _asked_for(task: Json, answer: Answer) -> str | None:
+    """Return the id that a question is about; refuse the question if it has none."""
+    task_uuid = task.get("taskUUID")
+    if is_uuid4(task_uuid):
+        return task_uuid
+    answer.refuse(task, TaskError("invalidTaskUUID", "taskUUID must be the job's UUID v4", "taskUUID"))
+    return None
+
+
+def _unknown(task_uuid: str) -> TaskError:
+    message = f"No task {task_uuid}; it was never accepted or is no longer kept"
+    return TaskError(TASK_NOT_FOUND, message, "taskUUID")

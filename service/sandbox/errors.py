@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service.sandbox.unknowns import ReasonPlace
+
 Json = dict[str, object]
+
+TASK_NOT_FOUND = "taskNotFound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +16,13 @@ class TaskError:
 
     Codes come from the families that Runware's own client tells apart (`runware/errors.py` of `runware-sdk`):
     `invalid…`, `missing…`, `unsupported…` and `conflict…` are validation, `provider…` and `inferenceError`
-    the provider, `…NotFound` an unknown task.
+    the provider, `…NotFound` an unknown task. `reason` is what the model's provider says of it.
     """
 
     code: str
     message: str
     parameter: str | None = None
+    reason: str | None = None
 
     def as_json(self, task: Mapping[str, object]) -> Json:
         """Return an element of `errors[]`, scoped to the task by whatever it has of a type and an id."""
@@ -27,6 +32,17 @@ class TaskError:
         for key in ("taskType", "taskUUID"):
             if isinstance(task.get(key), str):
                 error[key] = task[key]
+        return error
+
+    def as_failure(self, reason_place: ReasonPlace) -> Json:
+        """Return what is said of a failed job, without the job itself."""
+        error: Json = {"code": self.code, "message": self.message}
+        if self.parameter is not None:
+            error["parameter"] = self.parameter
+        if self.reason is not None and reason_place == "flat":
+            error["responseContent"] = self.reason
+        elif self.reason is not None:
+            error["additionalDetails"] = {"errorCode": self.code, "responseContent": self.reason}
         return error
 
 

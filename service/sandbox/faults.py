@@ -12,16 +12,43 @@ from service.sandbox.options import Faults
 _REMEMBERED_BODIES = 10_000
 _DIRECTIVE = re.compile(r"\[sandbox:([^\]=]*)(?:=([^\]]*))?\]")
 
-INFERENCE_ERROR = TaskError(
-    "inferenceError", "The model's provider failed to make this clip; send it again later"
-)
-MODERATED = TaskError(
-    "providerContentPolicyViolation",
-    "The model's provider refused the content; change the prompt or the frames",
-)
 REFUSED = TaskError(
     "invalidPositivePrompt", "Refused because the prompt says [sandbox:refuse]", "positivePrompt"
 )
+_BLOCKED = (
+    "Your current safety settings for people/face generation filtered out 1 videos. You will not be charged "
+    "for blocked videos. Try other frames or another prompt."
+)
+_FAILURES = {
+    failure.code: failure
+    for failure in (
+        TaskError("inferenceError", "The model's provider failed to make this clip; send it again later"),
+        TaskError(
+            "timeoutProvider", "The external provider did not respond in time; send the task again later"
+        ),
+        TaskError("providerUnavailable", "The external provider is not available; send the task again later"),
+        TaskError("providerRateLimitExceeded", "The external provider takes no more tasks for now"),
+        *(
+            TaskError(code, "Invalid content detected. Change the prompt or the frames", reason=_BLOCKED)
+            for code in (
+                "invalidProviderContent",
+                "contentPolicyViolation",
+                "providerContentPolicyViolation",
+                "nsfwContentDetected",
+                "promptBlocked",
+                "imageBlocked",
+            )
+        ),
+    )
+}
+_FAILED = _FAILURES["inferenceError"]
+_MODERATED = _FAILURES["invalidProviderContent"]
+_CODE = re.compile(r"[a-z][A-Za-z]{2,63}")
+
+
+def named_failure(code: str) -> TaskError:
+    """Return the failure of a code, with the provider's words if it is one of content; any code is one."""
+    return _FAILURES.get(code) or TaskError(code, f"The job failed with the code {code}, as its prompt asks")
 
 
 def draw(seed: int, decision: str, key: str) -> float:
@@ -38,6 +65,7 @@ class JobFaults:
     failure: TaskError | None = None
     forget: bool = False
     refuse: bool = False
+    unlisted: bool = False
     drop_webhook: bool = False
     double_webhook: bool = False
     delay_webhook_seconds: float = 0
@@ -58,13 +86,14 @@ def decide(faults: Faults, seed: int, task_uuid: str, prompt: str) -> JobFaults:
     def strikes(decision: str, rate: float) -> bool:
         return draw(seed, decision, task_uuid) < rate
 
-    failure = INFERENCE_ERROR if strikes("fail", faults.fail_rate) else None
+    failure = _FAILED if strikes("fail", faults.fail_rate) else None
     if strikes("moderate", faults.moderate_rate):
-        failure = MODERATED
+        failure = _MODERATED
     drawn = JobFaults(
         slow_seconds=faults.slow_seconds if strikes("slow", faults.slow_rate) else 0,
         failure=failure,
         forget=strikes("forget", faults.forget_rate),
+        unlisted=strikes("unlisted", faults.unlisted_rate),
         drop_webhook=strikes("drop", faults.webhook_drop_rate),
         double_webhook=strikes("double", faults.webhook_double_rate),
         delay_webhook_seconds=(
@@ -81,10 +110,11 @@ def decide(faults: Faults, seed: int, task_uuid: str, prompt: str) -> JobFaults:
 _Directive = Callable[[JobFaults, float], JobFaults]
 
 _PLAIN_DIRECTIVES: dict[str, _Directive] = {
-    "fail": lambda faults, _: replace(faults, failure=INFERENCE_ERROR),
-    "moderate": lambda faults, _: replace(faults, failure=MODERATED),
+    "fail": lambda faults, _: replace(faults, failure=_FAILED),
+    "moderate": lambda faults, _: replace(faults, failure=_MODERATED),
     "forget": lambda faults, _: replace(faults, forget=True),
     "refuse": lambda faults, _: replace(faults, refuse=True),
+    "unlisted": lambda faults, _: replace(faults, unlisted=True),
     "drop-webhook": lambda faults, _: replace(faults, drop_webhook=True),
     "double-webhook": lambda faults, _: replace(faults, double_webhook=True),
     "reorder-webhook": lambda faults, _: replace(faults, reorder_webhook=True),
@@ -101,7 +131,9 @@ def _obey(faults: JobFaults, name: str, value: str) -> JobFaults:
         return _PLAIN_DIRECTIVES[name](faults, 0)
     if name in _TIMED_DIRECTIVES and (seconds := _seconds(value)) is not None:
         return _TIMED_DIRECTIVES[name](faults, seconds)
-    known = [*_PLAIN_DIRECTIVES, *(f"{timed}=SECONDS" for timed in _TIMED_DIRECTIVES)]
+    if name == "fail" and _CODE.fullmatch(value):
+        return replace(faults, failure=named_failure(value))
+    known = [*_PLAIN_DIRECTIVES, "fail=CODE", *(f"{timed}=SECONDS" for timed in _TIMED_DIRECTIVES)]
     raise DirectiveError(f"No directive [sandbox:{name}{value and '='}{value}]; there are {', '.join(known)}")
 
 

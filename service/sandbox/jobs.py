@@ -1,7 +1,6 @@
 """Jobs, their results as callers see them, and the ledger that counts and keeps them."""
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -33,7 +32,7 @@ class Video:
 
 @dataclass(slots=True)
 class Job:
-    """What is kept of an accepted task; its frames and prompt are not."""
+    """What is kept of an accepted task. An `unlisted` one is not shown to polls while it runs."""
 
     task_uuid: str
     seed: int
@@ -42,6 +41,7 @@ class Job:
     state: JobState = JobState.PROCESSING
     video: Video | None = None
     error: TaskError | None = None
+    unlisted: bool = False
     seen: int = 1
     webhook_tries: int = 0
     webhook_deliveries: int = 0
@@ -52,17 +52,18 @@ class Job:
         return self.state is not JobState.ERROR
 
     def as_result(self) -> Json:
-        """Return the element of `data` that `getResponse` answers for this job."""
-        task = self._task()
-        result: Json = {**task, "status": self.state.value}
+        """Return the element of `data` that `getResponse` answers for this job, without its error."""
+        result: Json = {**self.as_acknowledgement(), "status": self.state.value}
         if self.video is not None:
             result |= {"videoUUID": self.video.uuid, "videoURL": self.video.url, "seed": self.seed}
             result["NSFWContent"] = False
             if self.include_cost:
                 result["cost"] = float(self.cost_usd)
-        if self.error is not None:
-            result["error"] = self.error.as_json(task)
         return result
+
+    def as_acknowledgement(self) -> Json:
+        """Return the element of `data` that answers the task when it is accepted."""
+        return {"taskType": "videoInference", "taskUUID": self.task_uuid}
 
     def as_ledger_entry(self) -> Json:
         """Return what the ledger shows of this job."""
@@ -75,9 +76,6 @@ class Job:
             "webhook_tries": self.webhook_tries,
             "webhook_deliveries": self.webhook_deliveries,
         }
-
-    def _task(self) -> Mapping[str, object]:
-        return {"taskType": "videoInference", "taskUUID": self.task_uuid}
 
 
 class Ledger:
@@ -101,9 +99,9 @@ class Ledger:
         """Whether so many more jobs can run beside the unfinished ones; always true of none."""
         return not count or len(self._jobs) - len(self._finished) + count <= self._max_jobs
 
-    def accept(self, task: VideoTask, *, seed: int) -> Job:
+    def accept(self, task: VideoTask, *, seed: int, unlisted: bool) -> Job:
         """Enter a job for a task that is new, billed from now on."""
-        job = Job(task.task_uuid, seed, task.include_cost, task.cost_usd)
+        job = Job(task.task_uuid, seed, task.include_cost, task.cost_usd, unlisted=unlisted)
         self._jobs[job.task_uuid] = job
         self._accepted += 1
         self._billed += 1
@@ -148,6 +146,11 @@ class Ledger:
         """Return the job as a caller may find it: a forgotten one is not there."""
         job = self._jobs.get(task_uuid)
         return None if job is None or job.state is JobState.FORGOTTEN else job
+
+    def has_forgotten(self, task_uuid: str) -> bool:
+        """Whether the job is kept, but no caller may find it."""
+        job = self._jobs.get(task_uuid)
+        return job is not None and job.state is JobState.FORGOTTEN
 
     def find_video(self, video_uuid: str) -> Video | None:
         """Return the clip of a finished job that is still kept."""

@@ -2,13 +2,17 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
+
+from service.sandbox.unknowns import Unknowns
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
+_FAULT_OBJECT = TypeAdapter(dict[str, object])
 
-class Faults(BaseModel):
+
+class Faults(Unknowns):
     """What goes wrong, and how often.
 
     Rates run from 0 (never) to 1 (always). Each decision is drawn from the sandbox's `seed` and the task's
@@ -16,13 +20,11 @@ class Faults(BaseModel):
     tasks meet the same faults again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
     slow_rate: Rate = Field(default=0, description="Share of jobs that take slow_seconds longer.")
     slow_seconds: Seconds = Field(default=30, description="Seconds added to a slow job.")
     fail_rate: Rate = Field(default=0, description="Share of jobs that end with inferenceError, unbilled.")
     moderate_rate: Rate = Field(
-        default=0, description="Share of jobs that end with providerContentPolicyViolation, unbilled."
+        default=0, description="Share of jobs that end with invalidProviderContent, unbilled."
     )
     webhook_drop_rate: Rate = Field(default=0, description="Share of jobs whose webhook is never sent.")
     webhook_double_rate: Rate = Field(default=0, description="Share of jobs whose webhook is sent twice.")
@@ -48,6 +50,10 @@ class Faults(BaseModel):
         default=0,
         description="Share of tasks that getResponse does not know while this is set, though they run.",
     )
+    unlisted_rate: Rate = Field(
+        default=0, description="Share of running jobs that getResponse does not list until they end."
+    )
+    archive_off: bool = Field(default=False, description="getTaskDetails is refused as invalidTaskType.")
     burst_rate: Rate = Field(default=0, description="Share of requests that start a burst of HTTP errors.")
     burst_length: int = Field(default=3, ge=1, le=10_000, description="Requests refused by one burst.")
     burst_status: int = Field(
@@ -112,3 +118,11 @@ class SandboxOptions(Faults):
     def faults(self) -> Faults:
         """Return the part that can be replaced at run time."""
         return Faults.model_validate(self.model_dump(include=set(Faults.model_fields)))
+
+    def replaced_faults(self, body: bytes) -> Faults:
+        """Read faults that replace all others; the unknowns that they leave out stay as at the start.
+
+        Raises ValidationError.
+        """
+        given = _FAULT_OBJECT.validate_json(body)
+        return Faults.model_validate({**self.model_dump(include=set(Unknowns.model_fields)), **given})

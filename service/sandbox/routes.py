@@ -11,11 +11,13 @@ from uuid import uuid4
 from aiohttp import web
 from pydantic import ValidationError
 
-from service.sandbox.desk import TASK_NOT_FOUND, Answer, Desk
-from service.sandbox.errors import Json, TaskError
+from service.sandbox.answers import Answer
+from service.sandbox.archive import Archive
+from service.sandbox.desk import Desk
+from service.sandbox.errors import TASK_NOT_FOUND, Json, TaskError
 from service.sandbox.faults import DirectiveError, RequestChances, RequestFaults, read_header
 from service.sandbox.jobs import Ledger
-from service.sandbox.options import Faults, SandboxOptions
+from service.sandbox.options import SandboxOptions
 from service.sandbox.runner import JobRunner
 from service.sandbox.samples import Place, draw_sample
 
@@ -51,7 +53,7 @@ class Routes:
         self._faults = options.faults()
         self._ledger = ledger
         self._runner = runner
-        self._desk = Desk(ledger, options.seed)
+        self._desk = Desk(ledger, Archive(options.max_jobs), options.seed)
         self._chances = RequestChances(options.seed)
 
     def table(self) -> list[web.RouteDef]:
@@ -87,7 +89,7 @@ class Routes:
         if asked_for.lose_reply or (chance.lose_reply and answer.accepted):
             logger.info("reply lost on request, %d tasks accepted", len(answer.accepted))
             return _break_off(request)
-        return _response(answer)
+        return web.json_response(answer.as_json(), status=answer.status)
 
     async def _answer(self, request: web.Request, tasks: list[object]) -> Answer:
         greeting = self._authenticate(request, tasks)
@@ -100,16 +102,15 @@ class Routes:
         answer = self._desk.answer(tasks, self._faults)
         if greeting is not None:
             answer.data.insert(0, greeting)
-        runs = [
-            (accepted, self._runner.start(accepted.job, accepted.task, accepted.faults))
-            for accepted in answer.accepted
-        ]
+        runs = [(accepted, self._runner.start(accepted, self._faults)) for accepted in answer.accepted]
         for accepted, run in runs:
             if accepted.faults.early_webhook:
                 await run.announced.wait()
             if accepted.task.sync:
                 await run.settled.wait()
-                accepted.ack.update(accepted.job.as_result())
+                answer.show(accepted.job)
+            else:
+                answer.data.append(accepted.job.as_acknowledgement())
         return answer
 
     def _authenticate(self, request: web.Request, tasks: list[object]) -> Json | None:
@@ -159,7 +160,7 @@ class Routes:
 
     async def _replace_faults(self, request: web.Request) -> web.StreamResponse:
         try:
-            self._faults = Faults.model_validate_json(await request.read())
+            self._faults = self._options.replaced_faults(await request.read())
         except ValidationError as wrong:
             errors = [
                 TaskError("invalidFault", error["msg"], ".".join(map(str, error["loc"])) or None)
@@ -207,16 +208,6 @@ def _break_off(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
-
-
-def _response(answer: Answer) -> web.Response:
-    """Leave out what is empty: Runware's own client takes the mere key `errors` for a failure."""
-    content = {key: value for key, value in (("data", answer.data), ("errors", answer.errors)) if value}
-    status = HTTPStatus.OK
-    if not answer.data and answer.errors:
-        unknown = all(error["code"] == TASK_NOT_FOUND for error in answer.errors)
-        status = HTTPStatus.NOT_FOUND if unknown else HTTPStatus.BAD_REQUEST
-    return web.json_response(content, status=status)
 
 
 def _failure(status: int, *errors: TaskError) -> web.Response:

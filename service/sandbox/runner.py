@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from service.sandbox.answers import Accepted
 from service.sandbox.encoding import FORMATS, ClipSpec, fit_size
 from service.sandbox.errors import JobFailedError, TaskError
 from service.sandbox.faults import JobFaults, draw
@@ -16,6 +17,7 @@ from service.sandbox.frames import FrameReader, draw_stand_in
 from service.sandbox.jobs import Job, Ledger, Video
 from service.sandbox.options import SandboxOptions
 from service.sandbox.render import Renderer
+from service.sandbox.unknowns import Unknowns
 from service.sandbox.veo import VideoTask
 from service.sandbox.webhooks import WebhookSender
 
@@ -63,15 +65,18 @@ class JobRunner:
             work.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
-    def start(self, job: Job, task: VideoTask, faults: JobFaults) -> Run:
-        """Start a job that the ledger has accepted. A forgotten one ends here, without a webhook."""
+    def start(self, accepted: Accepted, unknowns: Unknowns) -> Run:
+        """Start a job that the ledger has accepted. A forgotten one ends here, without a webhook.
+
+        Its webhook follows the unknowns that are given here, whatever replaces them later.
+        """
         run = Run()
-        if faults.forget:
-            self._ledger.forget(job)
+        if accepted.faults.forget:
+            self._ledger.forget(accepted.job)
             run.settled.set()
             run.announced.set()
         else:
-            self._spawn(self._run(job, task, faults, run))
+            self._spawn(self._run(accepted, unknowns, run))
         return run
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -84,12 +89,11 @@ class JobRunner:
         if not work.cancelled() and (failure := work.exception()) is not None:
             logger.error("a job broke down after its result", exc_info=failure)
 
-    async def _run(self, job: Job, task: VideoTask, faults: JobFaults, run: Run) -> None:
+    async def _run(self, accepted: Accepted, unknowns: Unknowns, run: Run) -> None:
         try:
-            await self._settle(job, task, faults)
+            await self._settle(accepted.job, accepted.task, accepted.faults)
             run.settled.set()
-            if task.callback_url is not None:
-                await self._webhooks.send(job, task.callback_url, faults, run.announced)
+            await self._webhooks.send(accepted, unknowns, run.announced)
         finally:
             run.settled.set()
             run.announced.set()

@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from service.sandbox.answers import Accepted, Told, tell
 from service.sandbox.errors import Json
-from service.sandbox.faults import JobFaults, draw
-from service.sandbox.jobs import Job
+from service.sandbox.faults import draw
+from service.sandbox.jobs import Job, JobState
 from service.sandbox.options import SandboxOptions
+from service.sandbox.unknowns import Unknowns
 
 logger = logging.getLogger(__name__)
 
@@ -29,16 +31,21 @@ def retry_wait(tries: int, chance: float) -> float:
     return min(_FIRST_WAIT_SECONDS * 2.0 ** (tries - 1), _LONGEST_WAIT_SECONDS) * (1 - 0.25 * chance)
 
 
-def webhook_body(envelope: str, result: Json) -> Json | list[Json]:
-    """Put a job's result (as `getResponse` gives it) into the envelope `flat`, `data` or `list`.
+def webhook_body(envelope: str, told: Told) -> Json | list[Json]:
+    """Put what is said of a job into the envelope `flat`, `data` or `list`.
 
-    A flat result has no `status`; a failure is told by `errors` in the first two, by its `status` in a list.
+    A flat success has no `status`. A failure that belongs in `errors` has that key in the first two.
     """
+    elements = [*told.data, *told.errors]
     if envelope == "list":
-        return [result]
-    if "error" in result:
-        return {"errors": [result["error"]]}
-    return {"data": [result]} if envelope == "data" else {k: v for k, v in result.items() if k != "status"}
+        return elements
+    if told.errors:
+        return {"errors": told.errors}
+    if envelope == "data":
+        return {"data": told.data}
+    (result,) = told.data
+    succeeded = result["status"] == JobState.SUCCESS
+    return {name: value for name, value in result.items() if not (succeeded and name == "status")}
 
 
 class WebhookSender:
@@ -50,18 +57,21 @@ class WebhookSender:
         self._turns = asyncio.Semaphore(_SENT_AT_ONCE)
         self._next_sent = asyncio.Event()
 
-    async def send(self, job: Job, callback_url: str, faults: JobFaults, tried: asyncio.Event) -> None:
-        """Send a job's webhook until it is answered by 2xx or the tries are used up.
+    async def send(self, accepted: Accepted, unknowns: Unknowns, tried: asyncio.Event) -> None:
+        """Send a job's webhook, if it asked for one, until it is answered by 2xx or the tries are used up.
 
         Sets `tried` after the first try, and notes tries and deliveries in the job.
         """
+        job, faults, callback_url = accepted.job, accepted.faults, accepted.task.callback_url
+        if callback_url is None:
+            return
         if faults.drop_webhook:
             logger.info("webhook of %s dropped on request", job.task_uuid)
             return
         await asyncio.sleep(faults.delay_webhook_seconds)
         if faults.reorder_webhook:
             await self._let_another_go_first()
-        body = json.dumps(webhook_body(self._options.webhook_envelope, job.as_result())).encode()
+        body = json.dumps(webhook_body(self._options.webhook_envelope, tell(job, unknowns))).encode()
         for _ in range(2 if faults.double_webhook else 1):
             await self._send_until_taken(job, callback_url, body, tried)
 

@@ -57,13 +57,21 @@ class Caller:
     async def look_up(self, *tasks: Json) -> tuple[int, Json]:
         return await self.post(*({"taskType": "getResponse", "taskUUID": task["taskUUID"]} for task in tasks))
 
+    async def details(self, task: Json) -> tuple[int, Json]:
+        return await self.post({"taskType": "getTaskDetails", "taskUUID": task["taskUUID"]})
+
+    async def set_faults(self, **faults: object) -> tuple[int, Json]:
+        async with self.session.put(f"{self.url}/faults", json=faults) as response:
+            return response.status, await response.json()
+
     async def result(self, task: Json) -> Json:
-        """Poll until the job has ended, and return its result."""
+        """Poll until the job has ended, and return what is said of it, in data or in errors."""
         while True:
             _, answer = await self.look_up(task)
-            result: Json = answer["data"][0]
-            if result["status"] != "processing":
-                return result
+            for told in (*answer.get("data", []), *answer.get("errors", [])):
+                result: Json = told
+                if result["status"] != "processing":
+                    return result
             await asyncio.sleep(0.02)
 
     async def run(self, **changes: object) -> Json:

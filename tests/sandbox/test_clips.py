@@ -124,7 +124,7 @@ async def test_finished_clip_is_uploaded_where_the_task_says(caller: Caller) -> 
 async def test_refused_upload_fails_the_job(caller: Caller) -> None:
     async with Receiver(answers=[403]).receiving() as receiver:
         result = await caller.run(uploadEndpoint=receiver.url)
-    assert result["error"]["code"] == "uploadFailed"
+    assert result["code"] == "uploadFailed"
 
 
 async def test_clip_is_served_in_ranges_to_pages_of_any_origin(caller: Caller) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -33,7 +32,7 @@ def test_directives_in_a_prompt_add_up() -> None:
     assert (fault.slow_seconds, fault.double_webhook, fault.failure) == (20, True, None)
 
 
-@pytest.mark.parametrize("directive", ["explode", "slow", "slow=never", "slow=-1", "fail=3"])
+@pytest.mark.parametrize("directive", ["explode", "slow", "slow=never", "slow=-1", "fail=3", "fail=no code"])
 def test_unknown_directive_is_refused_with_those_that_exist(directive: str) -> None:
     with pytest.raises(DirectiveError, match="delay-webhook=SECONDS"):
         decide(Faults(), 1, UUIDS[0], f"A hill [sandbox:{directive}]")
@@ -75,10 +74,10 @@ def test_every_option_is_a_described_scalar() -> None:
 async def test_failing_and_moderated_jobs_are_not_billed(tmp_path: Path) -> None:
     for fault, code in (
         ("fail_rate", "inferenceError"),
-        ("moderate_rate", "providerContentPolicyViolation"),
+        ("moderate_rate", "invalidProviderContent"),
     ):
         async with serve(tmp_path, **{fault: 1}) as caller:
-            assert (await caller.run())["error"]["code"] == code
+            assert (await caller.run())["code"] == code
             assert (await caller.ledger())["billed"] == 0
 
 
@@ -103,7 +102,7 @@ async def test_forgotten_task_is_billed_unknown_and_never_announced(tmp_path: Pa
     async with Receiver().receiving() as receiver, serve(tmp_path, forget_rate=1) as caller:
         task = caller.task(webhookURL=receiver.url)
         assert (await caller.post(task))[0] == 200
-        assert (await caller.look_up(task))[0] == 404
+        assert await caller.look_up(task) == (200, {"data": []})
         assert (await caller.post(task))[1]["errors"][0]["code"] == "conflictTaskUUID"
         ledger = await caller.ledger()
     assert (ledger["billed"], ledger["tasks"][task["taskUUID"]]["state"]) == (1, "forgotten")
@@ -191,14 +190,10 @@ async def test_strict_batch_is_refused_whole_without_naming_the_bad_task(tmp_pat
 
 
 async def test_faults_can_be_replaced_while_it_runs(tmp_path: Path) -> None:
-    async def put(body: Any) -> tuple[int, Json]:
-        async with caller.session.put(f"{caller.url}/faults", json=body) as response:
-            return response.status, await response.json()
-
     async with serve(tmp_path, fail_rate=1, slow_seconds=5) as caller:
-        assert (await put({"moderate_rate": 1}))[1]["fail_rate"] == 0
-        assert (await caller.run())["error"]["code"] == "providerContentPolicyViolation"
-        status, answer = await put({"fail_rate": 2})
+        assert (await caller.set_faults(moderate_rate=1))[1]["fail_rate"] == 0
+        assert (await caller.run())["code"] == "invalidProviderContent"
+        status, answer = await caller.set_faults(fail_rate=2)
         assert (status, answer["errors"][0]["parameter"]) == (400, "fail_rate")
         async with caller.session.get(f"{caller.url}/faults") as response:
             assert await response.json() == Faults(moderate_rate=1).model_dump()

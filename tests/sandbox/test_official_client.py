@@ -10,6 +10,8 @@ from runware import Runware, RunwareError
 
 from tests.sandbox.support import KEY, Caller, serve
 
+UNKNOWN = "770a8400-e29b-41d4-a716-446655440000"
+
 
 @pytest.fixture
 async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
@@ -54,21 +56,39 @@ async def test_official_client_calls_a_wrong_key_auth(caller: Caller) -> None:
     assert (raised.value.code, raised.value.status_code) == ("auth", 401)
 
 
+@pytest.mark.parametrize("place", ["data", "errors", "errors-400"])
 @pytest.mark.parametrize(("directive", "code"), [("fail", "provider"), ("moderate", "safety")])
-async def test_official_client_sorts_the_failures_of_jobs(caller: Caller, directive: str, code: str) -> None:
-    async with client(caller) as runware:
+async def test_official_client_sorts_the_failures_of_jobs(
+    tmp_path: Path, directive: str, code: str, place: str
+) -> None:
+    async with serve(tmp_path, failure_place=place) as caller, client(caller) as runware:
         with pytest.raises(RunwareError) as raised:
             await runware.run(caller.task(positivePrompt=f"A hill [sandbox:{directive}]"))
     assert raised.value.code == code
 
 
-async def test_official_client_calls_an_unknown_task_not_found(caller: Caller) -> None:
+async def test_official_client_finds_nothing_for_an_unknown_id(caller: Caller) -> None:
     async with client(caller) as runware:
+        assert await runware.get_response({"taskType": "getResponse", "taskUUID": UNKNOWN}) == []
+        assert await runware.get_task_details({"taskType": "getTaskDetails", "taskUUID": UNKNOWN}) == []
+
+
+async def test_official_client_calls_an_unknown_task_not_found(tmp_path: Path) -> None:
+    async with serve(tmp_path, unknown_answer="not-found") as caller, client(caller) as runware:
         with pytest.raises(RunwareError) as raised:
-            await runware.get_response(
-                {"taskType": "getResponse", "taskUUID": "770a8400-e29b-41d4-a716-446655440000"}
-            )
+            await runware.get_response({"taskType": "getResponse", "taskUUID": UNKNOWN})
     assert (raised.value.code, raised.value.status_code) == ("notFound", 404)
+
+
+async def test_official_client_recovers_an_answer_from_the_archive(caller: Caller) -> None:
+    task = caller.task()
+    async with client(caller) as runware:
+        results = await runware.run(task)
+        (details,) = await runware.get_task_details(
+            {"taskType": "getTaskDetails", "taskUUID": task["taskUUID"]}
+        )
+    assert details["request"][0]["positivePrompt"] == task["positivePrompt"]
+    assert details["response"] == {"data": results}
 
 
 async def test_official_client_reads_the_account(caller: Caller) -> None:
@@ -76,7 +96,7 @@ async def test_official_client_reads_the_account(caller: Caller) -> None:
         account = await runware.account_management(
             {
                 "taskType": "accountManagement",
-                "taskUUID": "770a8400-e29b-41d4-a716-446655440000",
+                "taskUUID": UNKNOWN,
                 "operation": "getDetails",
             }
         )

@@ -32,12 +32,16 @@ async def test_other_envelopes_wrap_the_result(tmp_path: Path, receiver: Receive
 
 
 @pytest.mark.parametrize("envelope", ["flat", "data", "list"])
-async def test_failure_is_told_in_every_envelope(tmp_path: Path, receiver: Receiver, envelope: str) -> None:
-    async with serve(tmp_path, webhook_envelope=envelope) as caller:
+@pytest.mark.parametrize("place", ["data", "data-flat", "errors", "errors-400"])
+async def test_failure_is_told_in_every_envelope_where_polls_tell_it(
+    tmp_path: Path, receiver: Receiver, envelope: str, place: str
+) -> None:
+    async with serve(tmp_path, webhook_envelope=envelope, failure_place=place) as caller:
         result = await caller.run(webhookURL=receiver.url, positivePrompt="A hill [sandbox:moderate]")
         await receiver.wait_for(1)
-    assert result["error"]["code"] == "providerContentPolicyViolation"
-    assert receiver.bodies == [[result] if envelope == "list" else {"errors": [result["error"]]}]
+    key = "errors" if place.startswith("errors") else "data"
+    bare = result if key == "data" else {"errors": [result]}
+    assert receiver.bodies == [{"flat": bare, "data": {key: [result]}, "list": [result]}[envelope]]
 
 
 async def test_webhook_is_repeated_with_longer_waits_until_it_is_taken(tmp_path: Path) -> None:
