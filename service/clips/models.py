@@ -64,11 +64,20 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a clip failed. `code` and `message` are the provider's own where it gave them."""
+    """Why a clip failed. `code` and `message` are Runware's own where it gave them.
+
+    `detail` is what the model's provider said to Runware, such as which safety setting struck; often empty.
+    """
 
     kind: FailureKind
     code: str
     message: str
+    detail: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All that a person needs to read: the message, and the detail where that says more."""
+        return self.message if self.detail in self.message else f"{self.message} {self.detail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +110,10 @@ class Clip:
     """One attempt at one scene's clip, and the ledger's entry for the money that it may cost.
 
     `attempt` counts from 1 the jobs started for the same fingerprint; `sends` counts the requests that
-    carried this task. `submitted_at` is when the entry was committed, before anything was sent: the
-    clip's time runs from there, or from `reopened_at` where a person asked again after it was over and
-    Runware still had the task. `version` rises with every stored change.
+    carried this task, `throttled` those of them that Runware refused for the moment. After such a refusal the
+    task is not sent before `send_after`. `submitted_at` is when the entry was committed, before anything was
+    sent: the clip's time runs from there, or from `reopened_at` where a person asked again after it was over
+    and Runware still had the task. `version` rises with every stored change.
     """
 
     task_uuid: TaskUUID
@@ -115,6 +125,8 @@ class Clip:
     submitted_at: datetime
     sends: int = 0
     last_sent_at: datetime | None = None
+    throttled: int = 0
+    send_after: datetime | None = None
     reopened_at: datetime | None = None
     unknown_since: datetime | None = None
     unknown_answers: int = 0
@@ -129,6 +141,11 @@ class Clip:
     def waiting_since(self) -> datetime:
         """When the clip's time began to run."""
         return self.reopened_at or self.submitted_at
+
+    @property
+    def maybe_taken(self) -> bool:
+        """Whether Runware may have taken one of the requests that carried the task."""
+        return self.sends > self.throttled
 
     @property
     def presumed_failed(self) -> bool:
@@ -147,6 +164,7 @@ class Project:
 
     `frames` and `scenes` are as the web application wrote them: nothing about their insides is certain.
     `clips` is the projection of the current clips, `{task UUID: "pending" | "failed" | video URL}`.
+    `edited` is the sequence number of the last edit that the row shows.
     `user_id` is its owner's; a project without one belongs to nobody in particular.
     """
 
@@ -161,6 +179,7 @@ class Project:
     input_image_url: str | None = None
     audio_recording_url: str | None = None
     user_id: UserId | None = None
+    edited: int = 1
 
 
 @dataclass(frozen=True, slots=True)

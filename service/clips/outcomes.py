@@ -28,9 +28,26 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Runware answered that it does not know the task."""
+    """Runware answered that it does not know the task, or keeps no record of it where it keeps all."""
 
     failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Runware answered, and did not mention the task. It answers so for tasks that run, too: no proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Runware refused the task for the moment: it was not taken, and may be sent again later.
+
+    `no_credit`: it gave a lack of credit as its reason, which it also does while it throttles an account that
+    has money. The provider's adapter finds out which of the two it is.
+    """
+
+    failure: Failure
+    no_credit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +82,15 @@ class Superfluous:
 
 
 Outcome = (
-    Acknowledged | Succeeded | Failed | Unknown | Unclear | VideoRefused | Expired | Reopened | Superfluous
+    Acknowledged
+    | Succeeded
+    | Failed
+    | Unknown
+    | Absent
+    | Throttled
+    | Unclear
+    | VideoRefused
+    | Expired
+    | Reopened
+    | Superfluous
 )

@@ -1,24 +1,36 @@
 """What a direct answer of Runware's means for each task that was in the request. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Self
 
 from service.clips.models import Failure, FailureKind, TaskUUID
-from service.clips.outcomes import Failed, Outcome, Succeeded, Unclear, Unknown, VideoRefused
+from service.clips.outcomes import (
+    Absent,
+    Acknowledged,
+    Failed,
+    Outcome,
+    Succeeded,
+    Throttled,
+    Unclear,
+    Unknown,
+    VideoRefused,
+)
 from service.errors import MalformedResult
-from service.runware.codes import CONFLICT, failure_kind, is_busy, is_not_found
-from service.runware.results import Result, URLCheck, error_outcome, read_results
+from service.runware.codes import CodeGroup, code_group
+from service.runware.results import ErrorSaid, Place, Statement, URLCheck, is_envelope, read_statements
+from service.runware.verdicts import Asked, is_own_end, is_success, judge, judge_refusal
 
-# These refuse whoever asks and wherever they ask, not what is asked: splitting the batch can't help.
-_NOT_ABOUT_THE_TASKS: dict[int, tuple[str, str]] = {
+# These refuse each request, whatever is asked: splitting the batch can't help.
+_WORDS_BY_STATUS: Mapping[int, tuple[str, str]] = {
     HTTPStatus.UNAUTHORIZED: ("unauthorized", "Runware does not accept the API key."),
-    HTTPStatus.PAYMENT_REQUIRED: ("paymentRequired", "The Runware account has no credit."),
     HTTPStatus.FORBIDDEN: ("forbidden", "The API key lacks the permission for this."),
     HTTPStatus.NOT_FOUND: ("notFound", "There is no Runware API at RUNWARE_API_URL."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("methodNotAllowed", "There is no Runware API at RUNWARE_API_URL."),
 }
+_PAYMENT_REQUIRED = ErrorSaid("paymentRequired", "Runware says that the account has no credit.")
+_NO_TRACE = Failure(FailureKind.LOST, "noTrace", "Runware has neither a result nor a record of the task.")
 
 
 class NoJSON:
@@ -40,136 +52,201 @@ class Reply:
             HTTPStatus.INTERNAL_SERVER_ERROR
         )
 
-    @property
-    def successful(self) -> bool:
-        """Whether the request as a whole was taken (2xx)."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An outcome for each task that the reply settles, and `refusal`, why the rest was not taken.
+    """An outcome for each task that the reply settles; `refusal` is the outcome of each of the others.
 
-    `divisible`: the rest may fare better in smaller batches.
+    `divisible`: the others may fare better in smaller batches.
     """
 
     outcomes: Mapping[TaskUUID, Outcome]
-    refusal: Failure | None = None
+    refusal: Outcome | None = None
     divisible: bool = False
 
     def mapped(self, change: Callable[[Outcome], Outcome]) -> Self:
-        """Give the same answer with every outcome changed, and so what the refusal will be for a task."""
+        """Give the same answer with every outcome changed."""
         outcomes = {task_uuid: change(outcome) for task_uuid, outcome in self.outcomes.items()}
-        refused = None if self.refusal is None else change(Failed(self.refusal))
-        refusal = refused.failure if isinstance(refused, Failed) else None
-        return replace(self, outcomes=outcomes, refusal=refusal)
+        return replace(self, outcomes=outcomes, refusal=self.refusal and change(self.refusal))
 
 
 def read_submission(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
     """Read the answer to a submission. A task that a 2xx answer does not mention is unclear, not refused."""
-    results = _results(reply, check)
-    named = {
-        task: _submission_outcome(result, reply.status)
-        for task, result in _named(task_uuids, results).items()
-    }
-    unnamed = _unnamed_failure(results)
-    conflict = unnamed is not None and unnamed.code == CONFLICT and len(task_uuids) == 1
-    if unnamed is not None and (conflict or is_busy(unnamed.code)):
-        rest = [task_uuid for task_uuid in task_uuids if task_uuid not in named]
-        return Answer(named | dict.fromkeys(rest, error_outcome(unnamed)))
-    taken = reply.successful or reply.status == HTTPStatus.CONFLICT
-    if (not taken or unnamed is not None) and not (reply.successful and named):
-        return _refused(named, reply.status, unnamed)
-    return Answer(named | _silence(task_uuids, named, results))
+    statements = _statements(reply, check)
+    outcomes = _outcomes(task_uuids, statements, Asked.SUBMISSION, reply.status)
+    rest = [task_uuid for task_uuid in task_uuids if task_uuid not in outcomes]
+    unnamed = _unnamed_error(statements)
+    taken = is_success(reply.status) or reply.status == HTTPStatus.CONFLICT
+    if not rest or (taken and unnamed is None):
+        return Answer(outcomes | _silence(rest, statements))
+    if is_success(reply.status) and outcomes:
+        return Answer(outcomes | _silence(rest, statements))
+    return _refused(outcomes, rest, reply.status, unnamed)
 
 
 def read_status(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
     """Read the answer to `getResponse` tasks.
 
-    What stands in `errors` may be about the asking, and is then no end of a job that may be paid for: in a
-    refused request only "not found" there is about a job.
+    A task that an answer in Runware's form does not mention is absent. What a refused request does not name
+    is unclear, and may be told by a smaller one: whether the good jobs of a poll that was refused for a
+    failed one still show is not documented.
     """
-    results = _results(reply, check)
-    named = {
-        task: _status_outcome(result)
-        for task, result in _named(task_uuids, results).items()
-        if reply.successful or not result.in_errors or isinstance(result.outcome, Unknown)
-    }
-    unnamed = _unnamed_failure(results)
-    if unnamed is not None and len(task_uuids) == 1 and not named and is_not_found(unnamed.code):
-        return Answer({task_uuids[0]: error_outcome(unnamed)})
-    if not reply.successful and len(named) < len(task_uuids):
-        failure = unnamed or next((r.failure for r in results or () if r.failure is not None), None)
-        return _refused(named, reply.status, failure)
-    return Answer(named | _silence(task_uuids, named, results))
+    statements = _statements(reply, check)
+    named = [said for said in statements or () if said.task_uuid is not None]
+    unnamed = _unnamed_error(statements)
+    if len(task_uuids) == 1 and not named and statements:
+        # The one task that was asked for is meant, where the error speaks of a job at all.
+        named = [
+            replace(said, task_uuid=task_uuids[0])
+            for said in statements
+            if is_own_end(said, reply.status)
+            or (said.error is not None and code_group(said.error.code) is CodeGroup.GONE)
+        ]
+        unnamed = None if named else unnamed
+    outcomes = _outcomes(task_uuids, named, Asked.STATUS, reply.status)
+    if not is_success(reply.status):
+        outcomes = {task: outcome for task, outcome in outcomes.items() if not isinstance(outcome, Unclear)}
+    rest = [task_uuid for task_uuid in task_uuids if task_uuid not in outcomes]
+    understood = is_success(reply.status) or (reply.status == HTTPStatus.NOT_FOUND and not named)
+    if understood and unnamed is None and is_envelope(reply.body):
+        return Answer(outcomes | dict.fromkeys(rest, Absent()))
+    if is_success(reply.status):
+        return Answer(outcomes | _silence(rest, statements))
+    error = unnamed or next((said.error for said in named if said.error is not None), None)
+    reason = _words(reply.status) if error is None else error
+    account = _account_refused(reply.status, error)
+    return Answer(outcomes, Unclear(f"{reason.code}: {reason.message}"), divisible=not account)
 
 
-def _named(task_uuids: Sequence[TaskUUID], results: Sequence[Result] | None) -> dict[TaskUUID, Result]:
-    """Give for each task the one result that says most, whatever their order in the answer."""
-    named: dict[TaskUUID, Result] = {}
-    for result in sorted(results or (), key=_weight):
-        if result.task_uuid in task_uuids and result.task_uuid is not None:
-            named[result.task_uuid] = result
-    return named
+def read_archive(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
+    """Read the answer to `getTaskDetails` tasks: what Runware's archive knows of them.
+
+    Unknown, if there is no record of a task; Acknowledged, if it was taken and its end is not told there.
+    """
+    records = _records(task_uuids, reply.body)
+    outcomes = {task: _recorded(task, record, check) for task, record in records.items()}
+    statements = _statements(reply, check) or ()
+    rest = [task_uuid for task_uuid in task_uuids if task_uuid not in outcomes]
+    for said in statements:
+        about = said.task_uuid or (rest[0] if len(task_uuids) == len(rest) == 1 else None)
+        if said.error is not None and about in rest:
+            outcomes[about] = _unrecorded(said.error)
+    rest = [task_uuid for task_uuid in rest if task_uuid not in outcomes]
+    unnamed = _unnamed_error(statements)
+    if is_success(reply.status) and unnamed is None and is_envelope(reply.body):
+        return Answer(outcomes | dict.fromkeys(rest, Unknown(_NO_TRACE)))
+    reason = unnamed or _words(reply.status)
+    account = _account_refused(reply.status, unnamed)
+    return Answer(outcomes, Unclear(f"{reason.code}: {reason.message}"), divisible=not account)
 
 
-def _weight(result: Result) -> int:
-    """A video says more than an error of the job's own, that more than its state, that more than `errors`."""
-    if isinstance(result.outcome, Succeeded | VideoRefused):
+def _records(task_uuids: Sequence[TaskUUID], body: object) -> Mapping[TaskUUID, Mapping[str, object]]:
+    """Find the record of each task that has one: an element with the request as it was archived."""
+    found: dict[TaskUUID, Mapping[str, object]] = {}
+    for element in _elements(body):
+        named = element.get("taskUUID", task_uuids[0] if len(task_uuids) == 1 else None)
+        if named in task_uuids and element.get("request"):
+            found[TaskUUID(str(named))] = element
+    return found
+
+
+def _recorded(task_uuid: TaskUUID, record: Mapping[str, object], check: URLCheck) -> Outcome:
+    statements = _statements(Reply(HTTPStatus.OK, record.get("response")), check) or ()
+    own = [replace(said, task_uuid=task_uuid) for said in statements if said.task_uuid in (None, task_uuid)]
+    return _outcomes([task_uuid], own, Asked.ARCHIVE, HTTPStatus.OK).get(task_uuid, Acknowledged())
+
+
+def _unrecorded(error: ErrorSaid) -> Outcome:
+    if code_group(error.code) is CodeGroup.GONE:
+        return Unknown(_NO_TRACE)
+    return Unclear(f"{error.code}: {error.message}")
+
+
+def _elements(body: object) -> Iterator[Mapping[str, object]]:
+    data = body.get("data") if isinstance(body, Mapping) else None
+    for element in data if isinstance(data, list) else ():
+        if isinstance(element, Mapping):
+            yield element
+
+
+def _outcomes(
+    task_uuids: Sequence[TaskUUID], statements: Sequence[Statement] | None, asked: Asked, status: int
+) -> dict[TaskUUID, Outcome]:
+    """Give for each task the outcome of the one statement that says most, whatever their order."""
+    wanted = set(task_uuids)
+    said = [one for one in statements or () if one.task_uuid in wanted]
+    judged = sorted(((judge(one, asked, status), one) for one in said), key=lambda pair: _weight(*pair))
+    return {one.task_uuid: outcome for outcome, one in judged if one.task_uuid is not None}
+
+
+def _weight(outcome: Outcome, said: Statement) -> int:
+    """A video says more than a job's own end, that more than its state, that more than other errors."""
+    if isinstance(outcome, Succeeded | VideoRefused):
         return 3
-    if result.in_errors:
-        return 0
-    return 2 if isinstance(result.outcome, Failed) else 1
+    own = said.place is Place.DATA or said.status == "error"
+    if isinstance(outcome, Failed) and own:
+        return 2
+    return 1 if said.place is Place.DATA else 0
 
 
-def _unnamed_failure(results: Sequence[Result] | None) -> Failure | None:
-    return next((r.failure for r in results or () if r.failure is not None and r.task_uuid is None), None)
+def _unnamed_error(statements: Sequence[Statement] | None) -> ErrorSaid | None:
+    return next((said.error for said in statements or () if said.error and said.task_uuid is None), None)
 
 
-def _results(reply: Reply, check: URLCheck) -> Sequence[Result] | None:
+def _statements(reply: Reply, check: URLCheck) -> Sequence[Statement] | None:
     try:
-        return read_results(reply.body, check)
+        return read_statements(reply.body, check)
     except MalformedResult:
         return None
 
 
-def _submission_outcome(result: Result, status: int) -> Outcome:
-    failure = result.failure
-    if failure is None:
-        return result.outcome
-    if failure.code == CONFLICT or is_busy(failure.code):
-        return error_outcome(failure)
-    return Failed(_refusal(status, failure))
+def _refused(
+    outcomes: Mapping[TaskUUID, Outcome], rest: Sequence[TaskUUID], status: int, error: ErrorSaid | None
+) -> Answer:
+    """Read a refusal that does not name all of its tasks.
 
-
-def _status_outcome(result: Result) -> Outcome:
-    failure = result.failure
-    if failure is not None and result.about_asking:
-        return Unclear(f"{failure.code}: {failure.message}")
-    return result.outcome
-
-
-def _refused(named: Mapping[TaskUUID, Outcome], status: int, failure: Failure | None) -> Answer:
-    refusal = _refusal(status, failure)
-    return Answer(named, refusal, divisible=refusal.kind is not FailureKind.ACCOUNT)
-
-
-def _refusal(status: int, failure: Failure | None) -> Failure:
-    code, message = _NOT_ABOUT_THE_TASKS.get(
-        status, (f"http{status}", f"Runware refused the request with HTTP {status}.")
+    Only where it refuses the account does it speak for each of them: else another request may fare better.
+    """
+    if error is not None and code_group(error.code) is CodeGroup.CONFLICT and len(rest) > 1:
+        return Answer(outcomes, Unclear(f"{error.code}: {error.message}"), divisible=True)
+    if error is None and status == HTTPStatus.PAYMENT_REQUIRED:
+        error = _PAYMENT_REQUIRED
+    if error is not None:
+        refusal = judge_refusal(error, Asked.SUBMISSION, status)
+    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+        refusal = Throttled(_refusal(status))
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        refusal = Unclear(f"Runware is busy or down (HTTP {status})")
+    else:
+        refusal = Failed(_refusal(status))
+    divisible = isinstance(refusal, Throttled) or (
+        isinstance(refusal, Failed) and refusal.failure.kind is not FailureKind.ACCOUNT
     )
+    return Answer(outcomes, refusal, divisible)
+
+
+def _account_refused(status: int, error: ErrorSaid | None) -> bool:
+    if error is not None and code_group(error.code) is CodeGroup.ACCOUNT:
+        return True
+    return _redirects(status) or (status in _WORDS_BY_STATUS and status != HTTPStatus.NOT_FOUND)
+
+
+def _refusal(status: int) -> Failure:
+    words = _words(status)
+    about_the_request = _redirects(status) or status in _WORDS_BY_STATUS
+    kind = FailureKind.ACCOUNT if about_the_request else FailureKind.REJECTED
+    return Failure(kind, words.code, words.message)
+
+
+def _words(status: int) -> ErrorSaid:
+    """Say what a refusal without a word of Runware's means."""
     if _redirects(status):
         message = f"RUNWARE_API_URL leads elsewhere (HTTP {status}): write the address that it leads to."
-    # A 404 with an error of Runware's is about what was asked for; without one there is no Runware.
-    about_the_tasks = _about_the_tasks(status) or (failure is not None and status == HTTPStatus.NOT_FOUND)
-    otherwise = FailureKind.REJECTED if about_the_tasks else FailureKind.ACCOUNT
-    if failure is None:
-        return Failure(otherwise, code, message)
-    return Failure(failure_kind(failure.code, otherwise), failure.code, failure.message)
-
-
-def _about_the_tasks(status: int) -> bool:
-    return not _redirects(status) and status not in _NOT_ABOUT_THE_TASKS
+        return ErrorSaid(f"http{status}", message)
+    code, message = _WORDS_BY_STATUS.get(
+        status, (f"http{status}", f"Runware refused the request with HTTP {status}.")
+    )
+    return ErrorSaid(code, message)
 
 
 def _redirects(status: int) -> bool:
@@ -177,11 +254,11 @@ def _redirects(status: int) -> bool:
 
 
 def _silence(
-    task_uuids: Sequence[TaskUUID], named: Mapping[TaskUUID, Outcome], results: Sequence[Result] | None
+    task_uuids: Sequence[TaskUUID], statements: Sequence[Statement] | None
 ) -> dict[TaskUUID, Outcome]:
     reason = (
         "the answer is no JSON that makes sense"
-        if results is None
+        if statements is None
         else "the answer does not mention the task"
     )
-    return {task_uuid: Unclear(reason) for task_uuid in task_uuids if task_uuid not in named}
+    return dict.fromkeys(task_uuids, Unclear(reason))

@@ -1,27 +1,20 @@
-"""Reads what Runware says about jobs, in every envelope it has been seen in. Pure."""
+"""Reads what Runware says about jobs, in every envelope it has been seen in, without judging it. Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from service.addresses import is_address, is_loopback
-from service.clips.models import Failure, FailureKind, TaskUUID
-from service.clips.outcomes import (
-    Acknowledged,
-    Failed,
-    Outcome,
-    Succeeded,
-    Unclear,
-    Unknown,
-    VideoRefused,
-)
+from service.clips.models import TaskUUID
+from service.clips.outcomes import Succeeded, VideoRefused
 from service.errors import MalformedResult
-from service.runware.codes import CONFLICT, failure_kind, is_about_form, is_busy, is_not_found
 
 # Longer than any sentence of a provider's; cut again, to what is shown, once secrets are out of it.
 _MAX_MESSAGE = 4000
+_MAX_CODE = 100
 # The longest URL that browsers and proxies agree on.
 _MAX_URL = 8192
 # A clip costs a few dollars; what is far beyond is no price.
@@ -35,19 +28,39 @@ URLCheck = Callable[[str], str | None]
 """Gives the reason why a video URL is not allowed, without its secret parts; None if it is."""
 
 
+class Place(StrEnum):
+    """Where something stood in an answer."""
+
+    DATA = "data"
+    """In the job's own element: of `data`, of a list, or the body itself."""
+    ERRORS = "errors"
+    """In `errors`, or in an `error` beside no job."""
+
+
 @dataclass(frozen=True, slots=True)
-class Result:
+class ErrorSaid:
+    """An error in Runware's words. `detail` is what the model's provider said, empty where nothing is."""
+
+    code: str
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
     """One thing said about one job; `task_uuid` is None where the answer names none.
 
-    `failure` is set where it is an error; what that means depends on what was asked, and on whether it stood
-    in `errors` (`in_errors`) or in the job's own element. `about_asking`: it concerns the question alone.
+    `task_type` and `status` are as they stood, empty where they were missing. `error` is set where it is one;
+    `video` where there is a video, at a URL that may be handed on or not.
     """
 
     task_uuid: TaskUUID | None
-    outcome: Outcome
-    failure: Failure | None = None
-    in_errors: bool = False
-    about_asking: bool = False
+    place: Place
+    task_type: str = ""
+    status: str = ""
+    error: ErrorSaid | None = None
+    video: Succeeded | VideoRefused | None = None
+    cost_usd: float | None = None
 
 
 def video_url_check(allowed_hosts: Sequence[str]) -> URLCheck:
@@ -85,55 +98,20 @@ def _host(url: str) -> str | None:
     return host
 
 
-def read_results(body: object, check: URLCheck) -> Sequence[Result]:
-    """Read every result in `body`: a direct answer, or a webhook in any of its envelopes.
+def read_statements(body: object, check: URLCheck) -> Sequence[Statement]:
+    """Read every statement in `body`: a direct answer, or a webhook in any of its envelopes.
 
     Raises MalformedResult if it is no JSON object or array of objects.
     """
     return list(_walk(body, check))
 
 
-def pushed_outcomes(body: object, task_uuid: TaskUUID, check: URLCheck) -> Sequence[Outcome]:
-    """Read from a webhook's body what it says about its own job; the rest of it is ignored.
-
-    A webhook comes when the job is done, so that an error which elsewhere speaks of the moment is the job's
-    end here. Raises MalformedResult if the body says nothing about the job.
-    """
-    outcomes = [
-        _pushed(result)
-        for result in read_results(body, check)
-        if result.task_uuid == task_uuid
-        or (result.task_uuid is None and not isinstance(result.outcome, Acknowledged))
-    ]
-    if not outcomes:
-        raise MalformedResult(
-            f"The body says nothing about the job {task_uuid} that this callback URL is for."
-        )
-    return outcomes
+def is_envelope(body: object) -> bool:
+    """Whether `body` has the form of Runware's direct answers, however empty it is."""
+    return isinstance(body, Mapping) and any(isinstance(body.get(key), list) for key in ("data", "errors"))
 
 
-def _pushed(result: Result) -> Outcome:
-    if result.failure is None:
-        return result.outcome
-    match result.outcome:
-        case Unclear():
-            return Failed(result.failure)
-        case Unknown(failure):
-            return Failed(failure)
-        case outcome:
-            return outcome
-
-
-def read_error(error: Mapping[str, object], otherwise: FailureKind) -> Failure:
-    """Read an `error` object; what it lacks is filled in with words."""
-    code = error.get("code")
-    message = error.get("message") or error.get("error") or error.get("responseContent")
-    code = _clean(code, 100) or "unspecifiedError"
-    message = _clean(message, _MAX_MESSAGE) or "Runware gave no reason."
-    return Failure(failure_kind(code, otherwise), code, message)
-
-
-def _walk(body: object, check: URLCheck) -> Iterator[Result]:
+def _walk(body: object, check: URLCheck) -> Iterator[Statement]:
     if isinstance(body, list):
         for element in body:
             # One odd element must not hide what the others say.
@@ -147,9 +125,9 @@ def _walk(body: object, check: URLCheck) -> Iterator[Result]:
     if isinstance(data, list | Mapping) and data:
         yield from _walk(data, check)
     for error in errors:
-        yield _error(error, body)
+        yield _statement_of_error(error, body)
     if not data and not errors:
-        yield _own_result(body, check)
+        yield _own_statement(body, check)
 
 
 def _listed_errors(body: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
@@ -161,52 +139,57 @@ def _listed_errors(body: Mapping[str, object], key: str) -> list[Mapping[str, ob
     return [listed] if isinstance(listed, Mapping) and not own else []
 
 
-def _error(error: Mapping[str, object], around: Mapping[str, object]) -> Result:
-    failure = read_error(error, FailureKind.PROVIDER)
-    of_question = error.get("taskType") == "getResponse" or is_about_form(failure.code)
-    about_asking = failure.kind is FailureKind.ACCOUNT or (of_question and not is_not_found(failure.code))
-    return Result(
-        _task_uuid(error) or _task_uuid(around),
-        error_outcome(failure),
-        failure,
-        in_errors=True,
-        about_asking=about_asking,
+def _statement_of_error(error: Mapping[str, object], around: Mapping[str, object]) -> Statement:
+    return Statement(
+        task_uuid=_task_uuid(error) or _task_uuid(around),
+        place=Place.ERRORS,
+        task_type=_clean(error.get("taskType"), _MAX_CODE),
+        status=_clean(error.get("status"), _MAX_CODE),
+        error=_error_said(error),
+        cost_usd=_cost(error),
     )
 
 
-def error_outcome(failure: Failure) -> Outcome:
-    """What an error means for the clip of the task that it is about."""
-    if failure.code == CONFLICT:
-        return Acknowledged()
-    if is_not_found(failure.code):
-        return Unknown(Failure(FailureKind.LOST, failure.code, failure.message))
-    if is_busy(failure.code):
-        return Unclear(f"{failure.code}: {failure.message}")
-    return Failed(failure)
-
-
-def _own_result(element: Mapping[str, object], check: URLCheck) -> Result:
-    task_uuid = _task_uuid(element)
+def _own_statement(element: Mapping[str, object], check: URLCheck) -> Statement:
     status, error, url = element.get("status"), element.get("error"), element.get("videoURL")
+    said: ErrorSaid | None = None
+    video: Succeeded | VideoRefused | None = None
     if status == "error" or (isinstance(error, Mapping | str) and error):
-        details = error if isinstance(error, Mapping) else {"message": error, **element}
-        failure = read_error(details, FailureKind.PROVIDER)
-        ended = error_outcome(failure) if is_not_found(failure.code) else Failed(failure, _cost(element))
-        return Result(task_uuid, ended, failure)
-    if isinstance(url, str) and url:
+        own = error if isinstance(error, Mapping) else {"error": error}
+        said = _error_said({**element, **own})
+    elif isinstance(url, str) and url:
         refused = check(url)
-        succeeded = Succeeded(url, _cost(element)) if refused is None else VideoRefused(refused)
-        return Result(task_uuid, succeeded)
-    if status == "success":
-        # Its file may have gone, or not be there yet: like a task that Runware does not know any more.
-        lost = Failure(FailureKind.LOST, "noVideoURL", "Runware reports success, but gives no video.")
-        return Result(task_uuid, Unknown(lost))
-    return Result(task_uuid, Acknowledged())
+        video = Succeeded(url, _cost(element)) if refused is None else VideoRefused(refused)
+    return Statement(
+        task_uuid=_task_uuid(element),
+        place=Place.DATA,
+        task_type=_clean(element.get("taskType"), _MAX_CODE),
+        status=_clean(status, _MAX_CODE),
+        error=said,
+        video=video,
+        cost_usd=_cost(element),
+    )
+
+
+def _error_said(error: Mapping[str, object]) -> ErrorSaid:
+    """Read an error; what it lacks is filled in with words."""
+    more = error.get("additionalDetails")
+    nested: Mapping[str, object] = more if isinstance(more, Mapping) else {}
+    code = _clean(error.get("code"), _MAX_CODE) or _clean(nested.get("errorCode"), _MAX_CODE)
+    detail = next(
+        (said for place in (error, nested) if (said := _clean(place.get("responseContent"), _MAX_MESSAGE))),
+        "",
+    )
+    message = _clean(error.get("message"), _MAX_MESSAGE) or _clean(error.get("error"), _MAX_MESSAGE)
+    if not message:
+        message, detail = detail or "Runware gave no reason.", ""
+    return ErrorSaid(code or "unspecifiedError", message, detail)
 
 
 def _cost(element: Mapping[str, object]) -> float | None:
     cost = element.get("cost")
-    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost < _MAX_COST_USD:
+    # A cost of 0 was seen where none was meant.
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 < cost < _MAX_COST_USD:
         return None
     return float(cost)
 

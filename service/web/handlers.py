@@ -11,7 +11,8 @@ from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller, Operator
 from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
-from service.runware.results import URLCheck, pushed_outcomes
+from service.runware.results import URLCheck
+from service.runware.webhooks import pushed_outcomes
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
 from service.web.errors import InvalidValue
 from service.web.events import event_stream, read_sequence

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from service.clips.models import FailureKind, TaskUUID
 from service.clips.outcomes import Acknowledged, Failed, Outcome, Succeeded, Unknown, VideoRefused
 from service.errors import MalformedResult
-from service.runware.results import pushed_outcomes, read_results, video_url_check
+from service.runware.results import read_statements, video_url_check
+from service.runware.verdicts import Asked, judge
+from service.runware.webhooks import pushed_outcomes
 
 TASK = TaskUUID("11111111-1111-4111-8111-111111111111")
 OTHER = TaskUUID("22222222-2222-4222-8222-222222222222")
@@ -78,6 +80,7 @@ def test_failure_is_read_in_every_place_it_comes_in(body: Any) -> None:
         ({"taskUUID": TASK, "videoURL": URL, "cost": "free"}, Succeeded(URL, None)),
         ({"taskUUID": TASK, "videoURL": URL, "cost": -1}, Succeeded(URL, None)),
         ({"taskUUID": TASK, "videoURL": URL, "cost": True}, Succeeded(URL, None)),
+        ({"taskUUID": TASK, "videoURL": URL, "cost": 0}, Succeeded(URL, None)),
         (
             {"taskUUID": TASK, "videoURL": "https://evil.example/1.mp4"},
             VideoRefused("its host evil.example is not in VIDEO_HOSTS"),
@@ -85,13 +88,13 @@ def test_failure_is_read_in_every_place_it_comes_in(body: Any) -> None:
     ],
 )
 def test_one_element_gives_one_outcome(element: Any, outcome: Outcome) -> None:
-    (result,) = read_results(element, check)
-    assert (result.task_uuid, result.outcome) == (TASK, outcome)
+    (said,) = read_statements(element, check)
+    assert (said.task_uuid, judge(said, Asked.STATUS)) == (TASK, outcome)
 
 
 def test_success_without_a_video_is_like_a_task_that_is_gone() -> None:
-    (result,) = read_results({"taskUUID": TASK, "status": "success"}, check)
-    assert isinstance(result.outcome, Unknown)
+    (said,) = read_statements({"taskUUID": TASK, "status": "success"}, check)
+    assert isinstance(judge(said, Asked.STATUS), Unknown)
 
 
 def test_unknown_code_is_a_failure_with_its_own_text() -> None:
@@ -108,8 +111,8 @@ def test_unknown_code_is_a_failure_with_its_own_text() -> None:
 
 @pytest.mark.parametrize("code", ["taskNotFound", "taskFailedOrNotFound"])
 def test_not_found_is_no_failure_of_the_job_yet(code: str) -> None:
-    (result,) = read_results({"errors": [{"code": code, "message": "?", "taskUUID": TASK}]}, check)
-    assert isinstance(result.outcome, Unknown)
+    (said,) = read_statements({"errors": [{"code": code, "message": "?", "taskUUID": TASK}]}, check)
+    assert isinstance(judge(said, Asked.STATUS), Unknown)
 
 
 def test_error_without_code_or_message_still_has_words() -> None:
@@ -176,12 +179,13 @@ json_values = st.recursive(
 @given(json_values)
 def test_no_json_at_all_breaks_the_reader(body: Any) -> None:
     try:
-        results = read_results(body, check)
+        statements = read_statements(body, check)
     except MalformedResult:
         return
-    for result in results:
-        if isinstance(result.outcome, Succeeded):
-            assert check(result.outcome.video_url) is None
+    for said in statements:
+        for asked in Asked:
+            outcome = judge(said, asked)
+            assert not isinstance(outcome, Succeeded) or check(outcome.video_url) is None
 
 
 @pytest.mark.parametrize(
