@@ -85,11 +85,9 @@ def choose(
         by_fingerprint.setdefault(clip.fingerprint, []).append(clip)
     chosen: list[Clip] = []
     for key, request in requests.items():
-        made = sorted(by_fingerprint.get(key, ()), key=lambda clip: clip.attempt)
-        succeeded = [clip for clip in made if clip.status is ClipStatus.SUCCEEDED]
-        unsettled = [clip for clip in made if not clip.status.settled]
-        if succeeded or unsettled:
-            chosen.append((succeeded or unsettled)[0])
+        made = sorted(by_fingerprint.get(key, ()), key=standing_order)
+        if made and made[0].status is not ClipStatus.FAILED:
+            chosen.append(made[0])
             continue
         chosen.append(
             Clip(
@@ -97,12 +95,23 @@ def choose(
                 project_id=project_id,
                 request=request,
                 fingerprint=key,
-                attempt=made[-1].attempt + 1 if made else 1,
+                attempt=made[0].attempt + 1 if made else 1,
                 status=ClipStatus.SUBMITTING,
                 submitted_at=now,
             )
         )
     return chosen
+
+
+def standing_order(clip: Clip) -> tuple[int, float, int]:
+    """Sort key of the attempts at the same: the first that succeeded, the newest that still may, the newest.
+
+    Of two that succeeded in the same moment the earlier attempt comes first.
+    """
+    if clip.status is ClipStatus.SUCCEEDED:
+        settled_at = clip.settled_at.timestamp() if clip.settled_at else 0.0
+        return (0, settled_at, clip.attempt)
+    return (2 if clip.status is ClipStatus.FAILED else 1, 0.0, -clip.attempt)
 
 
 def scene_order(key: str) -> tuple[bool, int, str, str]:

@@ -5,9 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.clips.lifecycle import Policy, Refusal, at_deadline, may_send_again, sent, transition
+from service.clips.lifecycle import (
+    Policy,
+    Refusal,
+    at_deadline,
+    awaits_room,
+    in_words,
+    may_send_again,
+    needs_trace,
+    sent,
+    transition,
+    weighed,
+)
 from service.clips.models import Clip, ClipStatus, Failure, FailureKind, SettledBy
 from service.clips.outcomes import (
+    Absent,
     Acknowledged,
     Expired,
     Failed,
@@ -15,6 +27,7 @@ from service.clips.outcomes import (
     Reopened,
     Succeeded,
     Superfluous,
+    Throttled,
     Unclear,
     Unknown,
     VideoRefused,
@@ -26,11 +39,15 @@ SUCCESS = Succeeded(VIDEO_URL, 0.8)
 FAILURE = Failed(Failure(FailureKind.SAFETY, "promptBlocked", "No."))
 UNKNOWN = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
 EXPIRED = Expired(Failure(FailureKind.TIMEOUT, "timeout", "Over."))
+LATE = NOON + timedelta(minutes=30)
+THROTTLED = Throttled(Failure(FailureKind.REJECTED, "rateLimitExceeded", "Too much."))
 OUTCOMES: list[Outcome] = [
     SUCCESS,
     FAILURE,
     UNKNOWN,
     EXPIRED,
+    THROTTLED,
+    Absent(),
     Acknowledged(),
     Unclear("?"),
     VideoRefused("evil"),
@@ -96,7 +113,22 @@ def test_unsettled_clip_is_not_reopened() -> None:
     assert after(clip(status=ClipStatus.PENDING), Reopened()) is Refusal.NOTHING_NEW
 
 
-@pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o not in (SUCCESS, Reopened())])
+@pytest.mark.parametrize("kind", [FailureKind.TIMEOUT, FailureKind.LOST])
+def test_runwares_own_word_replaces_a_presumed_failure_with_its_reason_and_cost(kind: FailureKind) -> None:
+    later = NOON + timedelta(hours=1)
+    word = Failed(Failure(FailureKind.SAFETY, "promptBlocked", "No.", "Not charged."), 0.4)
+    settled = moved(failed(clip(), kind), word, SettledBy.WEBHOOK, later)
+    assert (settled.failure, settled.cost_usd) == (word.failure, 0.4)
+    assert (settled.settled_by, settled.settled_at) == (SettledBy.WEBHOOK, later)
+    assert after(settled, SUCCESS) is Refusal.ALREADY_SETTLED
+
+
+def test_presumption_replaces_no_presumption() -> None:
+    lost = Failed(Failure(FailureKind.LOST, "taskNotFound", "Gone."))
+    assert after(failed(clip(), FailureKind.TIMEOUT), lost) is Refusal.ALREADY_SETTLED
+
+
+@pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o not in (SUCCESS, FAILURE, Reopened())])
 def test_presumed_failure_stands_against_everything_else(outcome: Outcome) -> None:
     assert after(failed(clip(), FailureKind.TIMEOUT), outcome) is Refusal.ALREADY_SETTLED
 
@@ -113,7 +145,84 @@ def test_attempt_that_may_be_paid_for_is_not_withdrawn(paid_for: Clip) -> None:
 
 
 def test_time_out_is_told_as_such_whoever_notices() -> None:
-    assert moved(clip(), EXPIRED, SettledBy.POLL).settled_by is SettledBy.TIMEOUT
+    assert moved(clip(), EXPIRED, SettledBy.POLL, LATE).settled_by is SettledBy.TIMEOUT
+
+
+def test_time_out_of_a_clip_that_was_reopened_meanwhile_changes_nothing() -> None:
+    reopened = moved(failed(clip(), FailureKind.TIMEOUT), Reopened(), SettledBy.CHECK, LATE)
+    assert after(reopened, EXPIRED, at=LATE + timedelta(seconds=1)) is Refusal.NOTHING_NEW
+    assert moved(reopened, EXPIRED, at=LATE + timedelta(minutes=30)).presumed_failed
+
+
+def test_throttled_task_waits_ever_longer_and_is_never_counted_as_taken() -> None:
+    start, pauses = clip(), []
+    now = NOON
+    for _ in range(5):
+        start = moved(sent(start, now), THROTTLED, SettledBy.SUBMISSION, now)
+        assert start.send_after is not None
+        assert (start.status, start.maybe_taken, awaits_room(start)) == (ClipStatus.SUBMITTING, False, True)
+        assert not may_send_again(start, start.send_after - timedelta(seconds=1), POLICY)
+        assert may_send_again(start, start.send_after, POLICY) is (
+            start.send_after - NOON < POLICY.clip_timeout
+        )
+        pauses.append((start.send_after - now).total_seconds() / 60)
+        now = start.send_after
+    assert all(base <= pause <= 1.5 * base for base, pause in zip((1, 2, 4, 8, 8), pauses, strict=True))
+
+
+def test_tasks_that_were_throttled_together_do_not_come_back_together() -> None:
+    times = {moved(sent(clip(), NOON), THROTTLED).send_after for _ in range(25)}
+    assert len(times) == 25
+
+
+def test_throttled_clip_whose_time_is_over_was_never_taken_and_is_not_presumed_to_have_failed() -> None:
+    waiting = moved(sent(clip(), NOON), THROTTLED)
+    end = at_deadline(waiting, Absent(), LATE, POLICY)
+    assert isinstance(end, Expired)
+    assert (end.failure.kind, end.failure.code) == (FailureKind.REJECTED, "throttled")
+    assert "never took it, and bills nothing" in end.failure.message
+
+
+def test_clip_that_runware_has_is_not_throttled_by_a_late_word() -> None:
+    assert after(clip(status=ClipStatus.PENDING, sends=1), THROTTLED) is Refusal.NOTHING_NEW
+
+
+def test_throttled_send_after_an_unclear_one_may_still_have_been_taken() -> None:
+    twice = moved(sent(clip(sends=1, last_sent_at=NOON), NOON), THROTTLED)
+    assert (twice.maybe_taken, awaits_room(twice)) == (True, False)
+
+
+@pytest.mark.parametrize("answered", [Absent(), UNKNOWN])
+def test_archive_is_asked_for_what_is_missing_after_the_grace_time_and_never_acknowledged(
+    answered: Outcome,
+) -> None:
+    over = NOON + POLICY.submission_grace
+    unanswered = clip(sends=1, last_sent_at=NOON)
+    assert needs_trace(unanswered, answered, over, POLICY)
+    assert not needs_trace(unanswered, answered, over - timedelta(seconds=1), POLICY)
+    assert not needs_trace(clip(status=ClipStatus.PENDING), answered, over, POLICY)
+    assert not needs_trace(unanswered, Unclear("HTTP 503"), over, POLICY)
+
+
+def test_task_that_was_never_acknowledged_is_unknown_only_by_the_archives_word() -> None:
+    assert weighed(clip(sends=1), UNKNOWN, None) == Absent()
+    assert weighed(clip(sends=1), Absent(), UNKNOWN) == UNKNOWN
+    assert weighed(clip(sends=1, status=ClipStatus.PENDING), UNKNOWN, None) == UNKNOWN
+
+
+def test_archived_refusal_is_the_end_of_a_task_that_was_sent_once_and_presumed_if_twice() -> None:
+    assert weighed(clip(sends=1), Absent(), FAILURE) == FAILURE
+    twice = weighed(clip(sends=2), Absent(), FAILURE)
+    assert isinstance(twice, Failed)
+    assert twice.failure.kind is FailureKind.LOST
+    assert weighed(clip(sends=2, throttled=1), Absent(), FAILURE) == FAILURE
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1800, "30 minutes"), (60, "1 minute"), (35, "35 seconds"), (7200, "2 hours")]
+)
+def test_times_are_told_in_whole_units(seconds: int, words: str) -> None:
+    assert in_words(timedelta(seconds=seconds)) == words
 
 
 def test_pending_clip_fails_only_after_repeated_unknown_answers_over_two_minutes() -> None:
@@ -181,11 +290,12 @@ def test_last_look_still_takes_a_result(outcome: Outcome) -> None:
     assert at_deadline(clip(), outcome, NOON + timedelta(hours=5), POLICY) is outcome
 
 
-@pytest.mark.parametrize("outcome", [Acknowledged(), UNKNOWN])
+@pytest.mark.parametrize("outcome", [Acknowledged(), UNKNOWN, Absent()])
 def test_after_the_last_look_the_clip_is_given_up(outcome: Outcome) -> None:
     end = at_deadline(clip(), outcome, NOON + timedelta(minutes=30), POLICY)
     assert isinstance(end, Expired)
     assert (end.failure.kind, end.failure.code) == (FailureKind.TIMEOUT, "timeout")
+    assert "After 13:00 UTC a retry buys it again" in end.failure.message
 
 
 def test_last_look_without_an_answer_is_tried_again_for_two_minutes() -> None:
