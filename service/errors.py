@@ -83,6 +83,17 @@ class ProjectBusy(ServiceError):
         )
 
 
+class ProjectEdited(ServiceError):
+    """The project was edited since its clips were chosen: what was chosen is outdated. Nothing was bought."""
+
+    code = "project_edited"
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(
+            f"Project {project_id} was edited while its clips were chosen. Nothing was bought. Call again."
+        )
+
+
 class StoreUnavailable(ServiceError):
     """The database can't be reached, or refused the work. The step that met it has stored nothing."""
 

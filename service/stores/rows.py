@@ -39,6 +39,8 @@ def clip_state(clip: Clip) -> dict[str, object]:
         "status": clip.status.value,
         "sends": clip.sends,
         "last_sent_at": timestamp(clip.last_sent_at),
+        "throttled": clip.throttled,
+        "send_after": timestamp(clip.send_after),
         "reopened_at": timestamp(clip.reopened_at),
         "unknown_since": timestamp(clip.unknown_since),
         "unknown_answers": clip.unknown_answers,
@@ -46,6 +48,7 @@ def clip_state(clip: Clip) -> dict[str, object]:
         "failure_kind": failure.kind.value if failure else None,
         "failure_code": failure.code if failure else None,
         "failure_message": failure.message if failure else None,
+        "failure_detail": failure.detail if failure else None,
         "cost_usd": clip.cost_usd,
         "settled_at": timestamp(clip.settled_at),
         "settled_by": clip.settled_by.value if clip.settled_by else None,
@@ -55,8 +58,9 @@ def clip_state(clip: Clip) -> dict[str, object]:
 
 def read_clip(row: Mapping[str, object]) -> Clip:
     """Read a clip from its columns."""
-    kind, code, message = (row[f"failure_{part}"] for part in ("kind", "code", "message"))
-    failure = None if kind is None else {"kind": kind, "code": code, "message": message}
+    parts = {part: row[f"failure_{part}"] for part in ("kind", "code", "message")}
+    # Rows of before this column have none.
+    failure = None if parts["kind"] is None else {**parts, "detail": row.get("failure_detail") or ""}
     return _CLIP.validate_python({**row, "failure": failure})
 
 

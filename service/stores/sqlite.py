@@ -23,7 +23,7 @@ from service.clips.models import (
     TaskUUID,
     UserId,
 )
-from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
+from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
 from service.stores.rows import (
     clip_row,
     clip_state,
@@ -59,19 +59,26 @@ _UNTIL_FREE = Retrying(
 _INSERT_CLIP = """
     INSERT INTO clips (
         task_uuid, project_id, scene, fingerprint, attempt, status, request, submitted_at,
-        sends, last_sent_at, reopened_at, unknown_since, unknown_answers, video_url,
-        failure_kind, failure_code, failure_message, cost_usd, settled_at, settled_by, version
+        sends, last_sent_at, throttled, send_after, reopened_at, unknown_since, unknown_answers, video_url,
+        failure_kind, failure_code, failure_message, failure_detail, cost_usd, settled_at, settled_by, version
     )
     SELECT
         :task_uuid, :project_id, :scene, :fingerprint, :attempt, :status, :request, :submitted_at,
-        :sends, :last_sent_at, :reopened_at, :unknown_since, :unknown_answers, :video_url,
-        :failure_kind, :failure_code, :failure_message, :cost_usd, :settled_at, :settled_by, :version
+        :sends, :last_sent_at, :throttled, :send_after, :reopened_at, :unknown_since, :unknown_answers,
+        :video_url, :failure_kind, :failure_code, :failure_message, :failure_detail, :cost_usd, :settled_at,
+        :settled_by, :version
     WHERE NOT EXISTS (SELECT 1 FROM clips WHERE fingerprint = :fingerprint AND status <> 'failed')
     ON CONFLICT DO NOTHING
 """
 _STANDING_CLIP = """
     SELECT * FROM clips WHERE fingerprint = :fingerprint AND (attempt = :attempt OR status <> 'failed')
-    ORDER BY status = 'succeeded' DESC, status <> 'failed' DESC, attempt LIMIT 1
+    ORDER BY
+        status = 'succeeded' DESC,
+        CASE WHEN status = 'succeeded' THEN settled_at END,
+        CASE WHEN status = 'succeeded' THEN attempt END,
+        status <> 'failed' DESC,
+        attempt DESC
+    LIMIT 1
 """
 _MAKE_CURRENT = """
     UPDATE clips SET superseded = fingerprint <> :fingerprint
@@ -79,9 +86,10 @@ _MAKE_CURRENT = """
 """
 _UPDATE_CLIP = """
     UPDATE clips SET
-        status = :status, sends = :sends, last_sent_at = :last_sent_at, reopened_at = :reopened_at,
-        unknown_since = :unknown_since, unknown_answers = :unknown_answers, video_url = :video_url,
-        failure_kind = :failure_kind, failure_code = :failure_code, failure_message = :failure_message,
+        status = :status, sends = :sends, last_sent_at = :last_sent_at, throttled = :throttled,
+        send_after = :send_after, reopened_at = :reopened_at, unknown_since = :unknown_since,
+        unknown_answers = :unknown_answers, video_url = :video_url, failure_kind = :failure_kind,
+        failure_code = :failure_code, failure_message = :failure_message, failure_detail = :failure_detail,
         cost_usd = :cost_usd, settled_at = :settled_at, settled_by = :settled_by, version = :version + 1
     WHERE task_uuid = :task_uuid AND version = :version
         AND (sends = :sends OR NOT EXISTS (
@@ -173,7 +181,8 @@ _PAST_CLIPS = """
         json_extract(request, '$.duration_s') AS duration_s,
         (julianday(settled_at) - julianday(submitted_at)) * 86400 AS seconds,
         cost_usd
-    FROM clips WHERE status = 'succeeded' AND reopened_at IS NULL ORDER BY settled_at DESC LIMIT ?
+    FROM clips WHERE status = 'succeeded' AND reopened_at IS NULL
+    ORDER BY settled_at DESC, task_uuid LIMIT ?
 """
 _CLAIM = """
     UPDATE clips SET lease_owner = :owner, leased_until = :leased_until
@@ -296,14 +305,23 @@ class SQLiteStore:
         await self._writer.run(lambda db: db.execute(sql, [project_id, owner]))
 
     async def record(
-        self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
+        self,
+        project_id: ProjectId,
+        chosen: Sequence[Clip],
+        now: datetime,
+        *,
+        edited: int | None = None,
+        owner: str | None = None,
     ) -> Sequence[Clip]:
         """Make the chosen clips their scenes' current ones, and store those that are new."""
         held = "SELECT 1 FROM project_leases WHERE project_id = ? AND owner = ?"
+        newer = "SELECT 1 FROM projects WHERE id = ? AND edited > ?"
 
         def write(db: sqlite3.Connection) -> Sequence[Clip]:
             if owner is not None and db.execute(held, [project_id, owner]).fetchone() is None:
                 raise ProjectBusy(project_id)
+            if edited is not None and db.execute(newer, [project_id, edited]).fetchone() is not None:
+                raise ProjectEdited(project_id)
             stored: list[Clip] = []
             for clip in chosen:
                 row = clip_row(clip)

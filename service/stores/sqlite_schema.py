@@ -110,4 +110,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         END
         """,
     ),
+    (
+        # What a refusal for the moment leaves behind, and the words of the model's provider.
+        "ALTER TABLE clips ADD COLUMN throttled INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE clips ADD COLUMN send_after TEXT",
+        "ALTER TABLE clips ADD COLUMN failure_detail TEXT",
+        # Two that succeeded in the same moment have an order, too.
+        "DROP VIEW clip_places",
+        """
+        CREATE VIEW clip_places AS
+        SELECT
+            project_id,
+            scene,
+            task_uuid,
+            status,
+            video_url,
+            row_number() OVER (
+                PARTITION BY project_id, scene
+                ORDER BY
+                    status = 'succeeded' DESC,
+                    CASE WHEN status = 'succeeded' THEN settled_at END,
+                    CASE WHEN status = 'succeeded' THEN attempt END,
+                    status <> 'failed' DESC,
+                    attempt DESC
+            ) AS place
+        FROM clips
+        WHERE NOT superseded
+        """,
+    ),
 )

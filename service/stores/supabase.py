@@ -21,7 +21,7 @@ from service.clips.models import (
     TaskUUID,
     UserId,
 )
-from service.errors import ProjectBusy, StoreRefused, StoreUnavailable
+from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
 from service.stores.rows import (
     clip_row,
     clip_state,
@@ -129,15 +129,28 @@ class SupabaseStore:
         await self._call("release_project", {"project_id": project_id, "owner": owner}, bool)
 
     async def record(
-        self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
+        self,
+        project_id: ProjectId,
+        chosen: Sequence[Clip],
+        now: datetime,
+        *,
+        edited: int | None = None,
+        owner: str | None = None,
     ) -> Sequence[Clip]:
         """Make the chosen clips their scenes' current ones, and store those that are new."""
-        rows = [clip_row(clip) for clip in chosen]
-        payload = {"project_id": project_id, "clips": rows, "owner": owner, "now": timestamp(now)}
+        payload = {
+            "project_id": project_id,
+            "clips": [clip_row(clip) for clip in chosen],
+            "edited": edited,
+            "owner": owner,
+            "now": timestamp(now),
+        }
         try:
             return await self._clips("record", payload)
         except _LeaseLost:
             raise ProjectBusy(project_id) from None
+        except _Edited:
+            raise ProjectEdited(project_id) from None
 
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
         """Read each scene's current clip."""
@@ -168,7 +181,7 @@ class SupabaseStore:
         payload: Mapping[str, object] | None = None,
         expected: type | UnionType = list,
     ) -> Any:
-        """Call an operation's function. Raises StoreUnavailable, and so _FunctionMissing and _LeaseLost.
+        """Call an operation's function. Raises StoreUnavailable, and so the private kinds of it below.
 
         What is not of the `expected` type comes from elsewhere, such as a page of a proxy's under HTTP 200.
         """
@@ -203,6 +216,10 @@ class _LeaseLost(StoreUnavailable):
     """Somebody else has the project's lease."""
 
 
+class _Edited(StoreUnavailable):
+    """The project was edited since."""
+
+
 def _lease(owner: str, now: datetime, leased_until: datetime) -> Mapping[str, object]:
     return {"owner": owner, "now": timestamp(now), "leased_until": timestamp(leased_until)}
 
@@ -213,6 +230,8 @@ def _translated(error: APIError, function: str) -> StoreUnavailable:
         return _FunctionMissing(f"The database lacks {function}. See what clips migrate --check says.")
     if code == "CL001":
         return _LeaseLost(f"{function} was called without the project's lease.")
+    if code == "CL002":
+        return _Edited(f"{function} was called for an earlier state of the project.")
     if code.startswith(_DATA_ERRORS):
         return StoreRefused(f"The database refused the data of {function} ({code}).")
     return StoreUnavailable(

@@ -58,9 +58,8 @@ class Store(Protocol):
     It is a StoreRefused where the data is at fault, so that bringing all of it again would be in vain.
 
     The rows of clips are the truth; whatever writes them rewrites `projects.clips`, and so `updated_at`,
-    in the same transaction, and only if that projection has changed. The current clip of a scene is, among
-    the attempts at what was last asked for it, the first that succeeded, else the newest that still may, else
-    the newest.
+    in the same transaction, and only if that projection has changed. The current clip of a scene is the
+    first, in the order of `clips.planning.standing_order`, of the attempts at what was last asked for it.
 
     Each change of a clip, and each edit of a project's scenes or frames, takes the project's next sequence
     number inside its own transaction, so that the numbers follow the order of the commits.
@@ -102,13 +101,20 @@ class Store(Protocol):
         """Give the lease back, if `owner` still has it."""
 
     async def record(
-        self, project_id: ProjectId, chosen: Sequence[Clip], now: datetime, owner: str | None = None
+        self,
+        project_id: ProjectId,
+        chosen: Sequence[Clip],
+        now: datetime,
+        *,
+        edited: int | None = None,
+        owner: str | None = None,
     ) -> Sequence[Clip]:
         """Make the chosen clips their scenes' current ones, and store those that are new.
 
         Gives, in order, the clips as stored. A new one is stored only if nothing at its fingerprint is
         pending or succeeded by then, and nobody was first with the attempt; else what stands there is given.
-        Raises ProjectBusy, if an `owner` is named who does not have the project's lease any more.
+        Raises ProjectEdited, if the project's last edit is not `edited` any more, so that the choice is
+        outdated; ProjectBusy, if an `owner` is named who does not have the project's lease any more.
         """
 
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
@@ -143,10 +149,19 @@ class Uploads(Protocol):
 
 
 class Provider(Protocol):
-    """Runware, as the workflow sees it. Neither method raises for what Runware answers or fails to."""
+    """Runware, as the workflow sees it. No method raises for what Runware answers or fails to."""
 
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         """Send the tasks of at most one batch, and give an outcome for each."""
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
-        """Ask how these tasks stand; an outcome for each, Unclear for those not answered in time."""
+        """Ask how these tasks stand; an outcome for each, Unclear for those not answered in time.
+
+        Absent, for a task that the answer does not mention: that proves nothing.
+        """
+
+    async def trace(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        """Look for these tasks in the archive of all that was ever sent; Unknown for each of no record.
+
+        The last response to the task counts: an outcome, or Acknowledged, if only the request is known.
+        """

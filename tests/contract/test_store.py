@@ -2,45 +2,25 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from service.clips.lifecycle import sent
 from service.clips.models import Clip, ClipStatus, FailureKind, Project, ProjectId, TaskUUID
 from service.clips.ownership import Operator
+from service.clips.planning import standing_order
 from service.clips.progress import progress
-from service.errors import ProjectBusy, StoreRefused
-from service.stores.sqlite import SQLiteStore
-from service.stores.supabase import SupabaseStore
+from service.errors import ProjectBusy, ProjectEdited, StoreRefused
 from service.workflow.ports import Changes, ProjectDraft, Store
 from service.workflow.projects import Projects
 from tests.builders import NOON, VIDEO_URL, clip, failed, frames, succeeded
+from tests.contract.conftest import Edit
 from tests.identities import ALICE, BOB
-from tests.postgrest import Supabase
 
 LATER = NOON + timedelta(seconds=10)
-
-
-@pytest.fixture
-async def sqlite_store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with SQLiteStore(tmp_path / "clips.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def supabase_store(supabase: Supabase) -> AsyncIterator[Store]:
-    async with SupabaseStore(supabase.url, supabase.service_role_key) as opened:
-        yield opened
-
-
-@pytest.fixture(params=["sqlite", "supabase"])
-def store(request: pytest.FixtureRequest) -> Store:
-    opened: Store = request.getfixturevalue(f"{request.param}_store")
-    return opened
 
 
 @pytest.fixture
@@ -360,10 +340,42 @@ async def test_who_has_lost_the_lease_records_nothing(store: Store, project_id: 
     await store.lease_project(project_id, "paused", NOON, LATER)
     await store.lease_project(project_id, "other", LATER, LATER + timedelta(seconds=10))
     with pytest.raises(ProjectBusy):
-        await store.record(project_id, [clip(project_id=project_id)], LATER, "paused")
+        await store.record(project_id, [clip(project_id=project_id)], LATER, owner="paused")
     assert await store.current_clips(project_id) == []
-    (recorded,) = await store.record(project_id, [clip(project_id=project_id)], LATER, "other")
+    (recorded,) = await store.record(project_id, [clip(project_id=project_id)], LATER, owner="other")
     assert await store.current_clips(project_id) == [recorded]
+
+
+async def test_choice_that_an_edit_has_outdated_is_not_recorded(
+    store: Store, project_id: ProjectId, edit: Edit
+) -> None:
+    before = await read(store, project_id)
+    await edit(project_id, {"1": {"description": "Another."}})
+    after = await read(store, project_id)
+    assert after.edited > before.edited
+    with pytest.raises(ProjectEdited):
+        await store.record(project_id, [clip(project_id=project_id)], NOON, edited=before.edited)
+    assert await store.current_clips(project_id) == []
+    await store.record(project_id, [clip(project_id=project_id)], NOON, edited=after.edited)
+    await store.record(project_id, [clip(project_id=project_id)], LATER, edited=after.edited)
+
+
+async def test_of_two_that_succeeded_in_the_same_moment_the_earlier_attempt_is_current_everywhere(
+    store: Store, project_id: ProjectId
+) -> None:
+    first = clip(project_id=project_id)
+    second = replace(first, task_uuid=TaskUUID("second"), attempt=2)
+    (stored,) = await record(store, project_id, first)
+    await store.save([failed(stored, FailureKind.TIMEOUT)], NOON)
+    (again,) = await record(store, project_id, second)
+    (timed_out,) = await store.clips([first.task_uuid])
+    ends = [succeeded(again, LATER), replace(succeeded(timed_out, LATER), failure=None)]
+    assert len(await store.save(ends, LATER)) == 2
+    attempts = await store.attempts(project_id, [first.fingerprint])
+    assert min(attempts, key=standing_order).task_uuid == first.task_uuid
+    assert [one.task_uuid for one in await store.current_clips(project_id)] == [first.task_uuid]
+    assert [one.task_uuid for one in await record(store, project_id, again)] == [first.task_uuid]
+    assert list((await read(store, project_id)).clips) == [first.task_uuid]
 
 
 async def test_store_that_this_release_opened_lacks_no_migration(store: Store) -> None:

@@ -1,0 +1,55 @@
+"""Each store, for the suites that run on all of them."""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from service.clips.models import ProjectId
+from service.stores.sqlite import SQLiteStore
+from service.stores.supabase import SupabaseStore
+from service.workflow.ports import Store
+from tests.postgrest import Supabase
+
+Edit = Callable[[ProjectId, object], Awaitable[None]]
+"""Replaces the scenes of a project behind the store's back, as the web application does."""
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with SQLiteStore(tmp_path / "clips.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def supabase_store(supabase: Supabase) -> AsyncIterator[Store]:
+    async with SupabaseStore(supabase.url, supabase.service_role_key) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "supabase"])
+def store(request: pytest.FixtureRequest) -> Store:
+    opened: Store = request.getfixturevalue(f"{request.param}_store")
+    return opened
+
+
+@pytest.fixture
+def edit(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Edit:
+    async def in_sqlite(project_id: ProjectId, scenes: object) -> None:
+        with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
+            db.execute("UPDATE projects SET scenes = ? WHERE id = ?", [json.dumps(scenes), project_id])
+
+    async def in_postgres(project_id: ProjectId, scenes: object) -> None:
+        db = await asyncpg.connect(request.getfixturevalue("database"))
+        try:
+            await db.execute(
+                "update public.projects set scenes = $1 where id = $2", json.dumps(scenes), project_id
+            )
+        finally:
+            await db.close()
+
+    return in_sqlite if isinstance(store, SQLiteStore) else in_postgres
