@@ -30,6 +30,7 @@ from service.web.tokens import TokenVerifier
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
+from service.workflow.inquiry import Inquiry
 from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import Clock
@@ -92,6 +93,9 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     policy = Policy(
         clip_timeout=timedelta(seconds=settings.clip_timeout_seconds),
         submission_grace=timedelta(seconds=settings.submission_grace_seconds),
+        doubt_lasts=2 * timedelta(seconds=settings.clip_timeout_seconds),
+        # As often as anybody asks.
+        looks_apart=timedelta(seconds=settings.poll_interval_seconds),
     )
     callbacks = callbacks_for(settings)
     store = store_for(settings)
@@ -109,13 +113,14 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     )
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)
-    poller = Poller(store, runware, settler, submitter, background, clock, policy, interval, metrics)
+    inquiry = Inquiry(runware, clock, policy)
+    poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
     past = Past(store, settings.generation)
     handlers = Handlers(
         generator=Generator(
-            store, runware, settler, submitter, clock, settings.generation, watcher.look_soon
+            store, inquiry, settler, submitter, clock, policy, settings.generation, watcher.look_soon
         ),
-        checker=Checker(store, runware, settler),
+        checker=Checker(store, inquiry, settler),
         receiver=Receiver(settler),
         projects=Projects(store, clock),
         poller=poller,

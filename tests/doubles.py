@@ -4,24 +4,30 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from service.clips.models import Clip, TaskUUID
-from service.clips.outcomes import Acknowledged, Outcome
+from service.clips.models import Clip, Failure, FailureKind, TaskUUID
+from service.clips.outcomes import Acknowledged, Outcome, Unknown
 from service.errors import StoreRefused, StoreUnavailable
 from service.stores.sqlite import SQLiteStore
+
+NO_TRACE = Unknown(Failure(FailureKind.LOST, "noTrace", "Runware has no record of the task."))
 
 
 class ScriptedProvider:
     """Answers every question and submission with one outcome, and keeps what it was asked.
 
-    Questions are answered by `first_outcomes` before that, one each, and not at once.
+    Questions are answered by `first_outcomes` before that, one each, and not at once; the archive's by
+    `archived`. `before_answer` is called before each question is answered.
     """
 
     def __init__(self, outcome: Outcome | None = None) -> None:
         self.outcome = outcome or Acknowledged()
         self.first_outcomes: list[Outcome] = []
+        self.archived: Outcome = NO_TRACE
         self.submitted: list[TaskUUID] = []
         self.asked: list[TaskUUID] = []
+        self.traced: list[TaskUUID] = []
         self.before_submission: Callable[[Sequence[Clip]], Awaitable[None]] | None = None
+        self.before_answer: Callable[[], Awaitable[None]] | None = None
 
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         if self.before_submission is not None:
@@ -30,11 +36,18 @@ class ScriptedProvider:
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
         assert within > timedelta(0)
+        if self.before_answer is not None:
+            await self.before_answer()
         if self.first_outcomes:
             outcome = self.first_outcomes.pop(0)
             await asyncio.sleep(0.05)
             return dict.fromkeys(task_uuids, outcome)
         return self._answer(self.asked, task_uuids)
+
+    async def trace(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        assert within > timedelta(0)
+        self.traced += task_uuids
+        return dict.fromkeys(task_uuids, self.archived)
 
     def _answer(self, kept: list[TaskUUID], task_uuids: Iterable[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
         answered = list(task_uuids)

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,16 +18,21 @@ from tenacity import (
 )
 
 from service.clips.lifecycle import after_unclear_send
-from service.clips.models import Clip, Failure, TaskUUID
-from service.clips.outcomes import Failed, Outcome, Unclear, Unknown
-from service.runware.answers import Answer, NoJSON, Reply, read_status, read_submission
+from service.clips.models import Clip, Failure, FailureKind, TaskUUID
+from service.clips.outcomes import Absent, Outcome, Throttled, Unclear, Unknown
+from service.runware.account import Account, after_balance, read_account
+from service.runware.answers import Answer, NoJSON, Reply, read_archive, read_status, read_submission
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
-from service.runware.tasks import Task, status_task, video_task
+from service.runware.tasks import Task, account_task, archive_task, status_task, video_task
+
+_Question = Callable[[TaskUUID], Task]
+_Read = Callable[[Sequence[TaskUUID], Reply, URLCheck], Answer]
 
 _SUBMIT_BACK_OFF_FOR = timedelta(seconds=25)
 # A question is asked again by the next tick anyway.
 _ASK_BACK_OFF_FOR = timedelta(seconds=5)
+_ACCOUNT_WITHIN = timedelta(seconds=5)
 # Far beyond the answer to the largest batch.
 _MAX_ANSWER_BYTES = 16 * 2**20
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -101,68 +106,116 @@ class RunwareClient:
 
         with suppress(TimeoutError):
             async with asyncio.timeout(self._submit_within.total_seconds()):
-                await _carry_through(list(tasks), exchange, Failed, outcomes)
-        return outcomes
+                await _carry_through(list(tasks), exchange, outcomes)
+        return await self._settle_credit(outcomes)
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
         """Ask how jobs stand, in batches; an outcome for each, `Unclear` where none came in time."""
+        return await self._ask(task_uuids, within, status_task, read_status)
+
+    async def trace(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        """Ask Runware's archive for tasks; `Unknown` for each of which there is no record."""
+        return await self._ask(task_uuids, within, archive_task, read_archive)
+
+    async def account(self, within: timedelta) -> Account | str:
+        """Ask how the account stands; gives the reason in place of that where there is no answer."""
+        try:
+            async with asyncio.timeout(within.total_seconds()), self._ask_slots:
+                return read_account(await self._post([account_task()]))
+        except (TimeoutError, _NoAnswer) as error:
+            return str(error) or "Runware did not answer in time"
+
+    async def _settle_credit(self, outcomes: Mapping[TaskUUID, Outcome]) -> Mapping[TaskUUID, Outcome]:
+        """Find out by the balance whether the account is empty, where Runware gave that as its reason."""
+        if not any(isinstance(outcome, Throttled) and outcome.no_credit for outcome in outcomes.values()):
+            return outcomes
+        account = await self.account(_ACCOUNT_WITHIN)
+        balance = account.balance if isinstance(account, Account) else None
+        return {task: after_balance(outcome, balance) for task, outcome in outcomes.items()}
+
+    async def _ask(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, task: _Question, read: _Read
+    ) -> Mapping[TaskUUID, Outcome]:
         outcomes: dict[TaskUUID, Outcome] = dict.fromkeys(
             task_uuids, Unclear("Runware did not answer in time")
         )
         batches = [task_uuids[i : i + self._batch_size] for i in range(0, len(task_uuids), self._batch_size)]
+
+        async def exchange(batch: Sequence[TaskUUID]) -> Answer:
+            return await self._ask_batch(batch, task, read)
+
         with suppress(TimeoutError):
             async with asyncio.timeout(within.total_seconds()), asyncio.TaskGroup() as group:
                 for batch in batches:
-                    group.create_task(_carry_through(batch, self._ask_batch, _unanswered, outcomes))
+                    group.create_task(_carry_through(batch, exchange, outcomes))
         return outcomes
 
     async def _submit_batch(self, batch: Sequence[TaskUUID], tasks: Mapping[TaskUUID, Task]) -> Answer:
         found: dict[TaskUUID, Outcome] = {}
-        waiting = list(batch)
-        doubtful = False
+        waiting, doubtful = batch, False
         try:
             async for attempt in self._back_off(_SUBMIT_BACK_OFF_FOR):
                 with attempt:
                     if doubtful:
                         found |= await self._known(waiting)
-                        waiting = [task_uuid for task_uuid in waiting if task_uuid not in found]
+                        waiting = _without(waiting, found)
                     if not waiting:
                         return Answer(found)
                     reply = await self._post([tasks[task_uuid] for task_uuid in waiting])
+                    answer = read_submission(waiting, reply, self._check)
                     # Unlike a 429, a 5xx or a time-out may have come after the tasks were taken.
                     doubtful |= reply.busy and reply.status != HTTPStatus.TOO_MANY_REQUESTS
-                    _raise_if_busy(reply)
-        except (_Busy, _NoAnswer) as error:
+                    if reply.busy:
+                        found |= _definite(answer.outcomes)
+                        waiting = _without(waiting, found)
+                        _raise_if_busy(reply, waiting)
+        except _Busy as busy:
+            return Answer(found | dict.fromkeys(waiting, _given_up(busy, doubtful=doubtful)))
+        except _NoAnswer as error:
             return Answer(found | dict.fromkeys(waiting, Unclear(str(error))))
-        answer = read_submission(waiting, reply, self._check)
+        if not waiting:
+            return Answer(found)
         if doubtful:
-            answer = answer.mapped(after_unclear_send)
+            answer = answer.mapped(_in_doubt)
         return replace(answer, outcomes={**found, **answer.outcomes})
 
     async def _known(self, task_uuids: Sequence[TaskUUID]) -> Mapping[TaskUUID, Outcome]:
-        """Ask once for tasks whose submission ended in doubt; leaves out those that Runware does not know.
+        """Ask once for tasks whose submission ended in doubt; leaves out those of which there is no trace.
 
         Only they may be sent again: what stays unclear here does so.
         """
-        reply = await self._post([status_task(task_uuid) for task_uuid in task_uuids])
-        _raise_if_busy(reply)
-        answer = read_status(task_uuids, reply, self._check)
-        if answer.refusal is not None:
-            raise _NoAnswer(f"the question was refused ({answer.refusal.code})")
-        return {
-            task: outcome for task, outcome in answer.outcomes.items() if not isinstance(outcome, Unknown)
-        }
+        found = await self._look(task_uuids, status_task, read_status)
+        missing = [task for task in task_uuids if isinstance(found[task], Unknown | Absent)]
+        if missing:
+            found = {**found, **await self._look(missing, archive_task, read_archive)}
+        return {task: outcome for task, outcome in found.items() if not isinstance(outcome, Unknown)}
 
-    async def _ask_batch(self, batch: Sequence[TaskUUID]) -> Answer:
+    async def _look(
+        self, task_uuids: Sequence[TaskUUID], task: _Question, read: _Read
+    ) -> Mapping[TaskUUID, Outcome]:
+        reply = await self._post([task(task_uuid) for task_uuid in task_uuids])
+        answer = read(task_uuids, reply, self._check)
+        _raise_if_busy(reply, _without(task_uuids, answer.outcomes))
+        unanswered = answer.refusal or Unclear("Runware did not answer the question")
+        return {task: answer.outcomes.get(task, unanswered) for task in task_uuids}
+
+    async def _ask_batch(self, batch: Sequence[TaskUUID], task: _Question, read: _Read) -> Answer:
+        found: dict[TaskUUID, Outcome] = {}
+        waiting = batch
         try:
             async for attempt in self._back_off(_ASK_BACK_OFF_FOR):
                 with attempt:
                     async with self._ask_slots:
-                        reply = await self._post([status_task(task_uuid) for task_uuid in batch])
-                    _raise_if_busy(reply)
+                        reply = await self._post([task(task_uuid) for task_uuid in waiting])
+                    answer = read(waiting, reply, self._check)
+                    if reply.busy:
+                        # A job's own end counts, whatever the status that it came under.
+                        found |= answer.outcomes
+                        waiting = _without(waiting, found)
+                        _raise_if_busy(reply, waiting)
         except (_Busy, _NoAnswer) as error:
-            return Answer(dict.fromkeys(batch, Unclear(str(error))))
-        return read_status(batch, reply, self._check)
+            return Answer(found | dict.fromkeys(waiting, Unclear(str(error))))
+        return replace(answer, outcomes={**found, **answer.outcomes}) if waiting else Answer(found)
 
     async def _post(self, tasks: Sequence[Task]) -> Reply:
         if self._session is None:
@@ -186,7 +239,7 @@ def remaining_batches(batch: Sequence[TaskUUID], answer: Answer) -> list[Sequenc
 
     Without the tasks that the refusal names; if it names none, in halves, until the bad task stands alone.
     """
-    rest = [task_uuid for task_uuid in batch if task_uuid not in answer.outcomes]
+    rest = _without(batch, answer.outcomes)
     if not rest or not answer.divisible:
         return []
     if len(rest) < len(batch):
@@ -198,7 +251,6 @@ def remaining_batches(batch: Sequence[TaskUUID], answer: Answer) -> list[Sequenc
 async def _carry_through(
     task_uuids: Sequence[TaskUUID],
     exchange: Callable[[Sequence[TaskUUID]], Awaitable[Answer]],
-    refused: Callable[[Failure], Outcome],
     outcomes: dict[TaskUUID, Outcome],
 ) -> None:
     """Fill in `outcomes` as they come, so that what came is kept if the rest is broken off."""
@@ -209,17 +261,40 @@ async def _carry_through(
         outcomes |= answer.outcomes
         smaller = remaining_batches(batch, answer)
         batches += smaller
-        if answer.refusal is not None and not smaller:
-            rest = [task_uuid for task_uuid in batch if task_uuid not in answer.outcomes]
-            outcomes |= dict.fromkeys(rest, refused(answer.refusal))
+        if answer.refusal is None or smaller:
+            continue
+        outcomes |= dict.fromkeys(_without(batch, answer.outcomes), answer.refusal)
+        if isinstance(answer.refusal, Throttled):
+            # There is no room for even one: the others need not try now.
+            outcomes |= {task: answer.refusal for rest in batches for task in rest}
+            return
 
 
-def _unanswered(refusal: Failure) -> Outcome:
-    return Unclear(f"{refusal.code}: {refusal.message}")
+def _without(task_uuids: Sequence[TaskUUID], known: Collection[TaskUUID]) -> list[TaskUUID]:
+    return [task_uuid for task_uuid in task_uuids if task_uuid not in known]
 
 
-def _raise_if_busy(reply: Reply) -> None:
-    if reply.busy:
+def _definite(outcomes: Mapping[TaskUUID, Outcome]) -> Mapping[TaskUUID, Outcome]:
+    return {
+        task: outcome for task, outcome in outcomes.items() if not isinstance(outcome, Unclear | Throttled)
+    }
+
+
+def _in_doubt(outcome: Outcome) -> Outcome:
+    """Give what an outcome is worth after an earlier request of the same submission ended in doubt."""
+    if isinstance(outcome, Throttled):
+        return Unclear(f"{outcome.failure.code}: {outcome.failure.message}")
+    return after_unclear_send(outcome)
+
+
+def _given_up(busy: _Busy, *, doubtful: bool) -> Outcome:
+    if doubtful:
+        return Unclear(str(busy))
+    return Throttled(Failure(FailureKind.REJECTED, f"http{busy.reply.status}", str(busy)))
+
+
+def _raise_if_busy(reply: Reply, waiting: Sequence[TaskUUID]) -> None:
+    if reply.busy and waiting:
         raise _Busy(reply)
 
 

@@ -1,3 +1,4 @@
+import uuid
 from collections.abc import Mapping
 
 from service.clips.models import Clip, TaskUUID
@@ -45,6 +46,16 @@ def video_task(clip: Clip, callback_url: str | None) -> Task:
 def status_task(task_uuid: TaskUUID) -> Task:
     """Build the task that asks how a job stands."""
     return {"taskType": "getResponse", "taskUUID": task_uuid}
+
+
+def archive_task(task_uuid: TaskUUID) -> Task:
+    """Build the task that asks Runware's archive for a task that was ever sent."""
+    return {"taskType": "getTaskDetails", "taskUUID": task_uuid}
+
+
+def account_task() -> Task:
+    """Build the task that asks how the account stands."""
+    return {"taskType": "accountManagement", "taskUUID": str(uuid.uuid4()), "operation": "getDetails"}
 
 
 def merge_patch(target: Mapping[str, object], patch: Mapping[str, object]) -> Task:

@@ -2,11 +2,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from service.clips.lifecycle import awaits_room
 from service.clips.models import ProjectId, SettledBy
 from service.clips.ownership import Caller
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
-from service.workflow.ports import Provider, Store
+from service.workflow.inquiry import Inquiry
+from service.workflow.ports import Store
 from service.workflow.projects import existing_project
 from service.workflow.settlement import Settler, events_of
 
@@ -21,7 +23,7 @@ class Checker:
     """Tells where a project stands, after asking Runware for what is pending."""
 
     store: Store
-    provider: Provider
+    inquiry: Inquiry
     settler: Settler
     _asked_at: dict[ProjectId, float] = field(default_factory=dict, init=False)
     _asking: set[ProjectId] = field(default_factory=set, init=False)
@@ -33,11 +35,11 @@ class Checker:
         """
         project = await existing_project(self.store, project_id, caller)
         clips = await self.store.current_clips(project_id)
-        pending = [clip.task_uuid for clip in clips if not clip.status.settled]
+        pending = [clip for clip in clips if not clip.status.settled and not awaits_room(clip)]
         if pending and self._may_ask(project_id):
             self._asking.add(project_id)
             try:
-                outcomes = await self.provider.ask(pending, _ASK_WITHIN)
+                outcomes = await self.inquiry.look(pending, _ASK_WITHIN)
             finally:
                 self._asking.discard(project_id)
             await self.settler.settle(events_of(outcomes, SettledBy.CHECK))

@@ -1,13 +1,22 @@
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_random
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random,
+)
 
+from service.clips.doubts import BuyAgain, Wait, decide
 from service.clips.fingerprint import fingerprint
+from service.clips.lifecycle import Policy
 from service.clips.models import (
     Clip,
     ClipRequest,
@@ -15,42 +24,48 @@ from service.clips.models import (
     FailureKind,
     Fingerprint,
     GenerationSettings,
+    Project,
     ProjectId,
     SceneKey,
     SettledBy,
     TaskUUID,
 )
-from service.clips.outcomes import Acknowledged, Outcome, Reopened, Unclear, VideoRefused
 from service.clips.ownership import Caller
 from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
 from service.errors import (
     FramesNotReady,
     ProjectBusy,
+    ProjectEdited,
     ProviderRefused,
     ProviderUnavailable,
     SceneNotFound,
     StoreUnavailable,
 )
-from service.workflow.ports import Clock, Provider, Store
+from service.workflow.inquiry import Inquiry
+from service.workflow.ports import Clock, Store
 from service.workflow.projects import existing_project
-from service.workflow.settlement import Settler, events_of
+from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
 
 # Enough for a person to act on; a message is no place for thousands.
 _MOST_LISTED = 20
-_ASK_WITHIN = timedelta(seconds=20)
-# Longer than the question, and the two writes around it, can take.
-_PROJECT_LEASE = timedelta(seconds=60)
+# A person waits for it.
+_LEASED_WITHIN = timedelta(seconds=20)
+# Longer than the questions, and the writes around them, can take.
+_PROJECT_LEASE = timedelta(seconds=120)
 _UNTIL_LEASED = AsyncRetrying(
     retry=retry_if_result(lambda leased: not leased),
-    stop=stop_after_delay(_ASK_WITHIN),
+    stop=stop_after_delay(_LEASED_WITHIN),
     wait=wait_random(0.05, 0.5),
     retry_error_callback=lambda _: False,
 )
-_IN_DOUBT = (
-    "The earlier job presumably failed, but Runware can't be asked now whether its video has come since "
-    "({reason}). Call again in a minute."
+# A project that is edited more often than this while one call chooses its clips is being written by machine.
+_UNTIL_UP_TO_DATE = AsyncRetrying(
+    retry=retry_if_exception_type(ProjectEdited), stop=stop_after_attempt(5), reraise=True
+)
+_NOT_ASKED_ABOUT = (
+    "The earlier job's time has only just ended. Nothing was bought for it. Call again in a minute."
 )
 
 
@@ -58,12 +73,31 @@ _IN_DOUBT = (
 class Generated:
     """How the project stands after the call, and what came of the scenes the call was about.
 
-    `problems` says of those of its scenes for which nothing could be submitted now why that is so.
+    `problems` says of those of its scenes for which nothing could be submitted now why that is so; `warnings`
+    says of those for which something was what may be billed beside it.
     """
 
     progress: Progress
     scenes: Sequence[SceneProgress]
     problems: Mapping[SceneKey, str]
+    warnings: Mapping[SceneKey, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubts:
+    """What came of the question about earlier jobs that only presumably failed.
+
+    `attempts` are all earlier ones as they stand after it; for the fingerprints of `waits` nothing may be
+    bought, for those of `warnings` with that said.
+    """
+
+    attempts: Sequence[Clip]
+    waits: Mapping[Fingerprint, str] = field(default_factory=dict)
+    warnings: Mapping[Fingerprint, str] = field(default_factory=dict)
+
+
+_Scenes = Callable[[Plan], Collection[SceneKey]]
+"""Gives the scenes of a plan that a call is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +105,11 @@ class Generator:
     """Turns a project's frames into submitted jobs, and never into two for the same purchase."""
 
     store: Store
-    provider: Provider
+    inquiry: Inquiry
     settler: Settler
     submitter: Submitter
     clock: Clock
+    policy: Policy
     settings: GenerationSettings
     on_change: Callable[[], None]
 
@@ -84,12 +119,15 @@ class Generator:
         Raises ProjectNotFound; FramesNotReady, if no scene is complete; ProviderRefused, if Runware refused
         the account and so all new jobs; ProviderUnavailable, if nothing may be bought before Runware has said
         how earlier jobs stand, and it can't be asked; ProjectBusy, if another call keeps asking for longer
-        than a person waits; StoreUnavailable.
+        than a person waits; ProjectEdited, if edit follows on edit; StoreUnavailable.
         """
-        planned = await self._plan(project_id, caller)
-        if not planned.requests:
-            raise FramesNotReady(_not_ready(planned.problems))
-        return await self._make(project_id, planned)
+
+        def all_scenes(planned: Plan) -> Collection[SceneKey]:
+            if not planned.requests:
+                raise FramesNotReady(_not_ready(planned.problems))
+            return _scene_problems(planned).keys()
+
+        return await self._make(project_id, caller, all_scenes)
 
     async def retry(
         self, project_id: ProjectId, scenes: Collection[SceneKey] | None, caller: Caller
@@ -98,61 +136,84 @@ class Generator:
 
         Raises what `generate` does, but not FramesNotReady; SceneNotFound, for scenes that the project lacks.
         """
-        planned = await self._plan(project_id, caller)
-        if unknown := sorted(set(scenes or ()) - _scene_problems(planned).keys()):
-            raise SceneNotFound(
-                f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
-                "Nothing was retried: name scenes that it has."
-            )
-        before = progress(await self.store.current_clips(project_id), _scene_problems(planned))
-        failed = {
-            s.scene for s in before.scenes if s.status == "failed" and (scenes is None or s.scene in scenes)
-        }
-        return await self._make(project_id, planned, only=failed)
+        before = {clip.scene: clip for clip in await self.store.current_clips(project_id)}
 
-    async def _plan(self, project_id: ProjectId, caller: Caller) -> Plan:
-        return plan(await existing_project(self.store, project_id, caller), self.settings)
+        def failed_scenes(planned: Plan) -> Collection[SceneKey]:
+            problems = _scene_problems(planned)
+            if unknown := sorted(set(scenes or ()) - problems.keys()):
+                raise SceneNotFound(
+                    f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
+                    "Nothing was retried: name scenes that it has."
+                )
+            shown = progress(before.values(), problems).scenes
+            return {s.scene for s in shown if s.status == "failed" and (scenes is None or s.scene in scenes)}
 
-    async def _make(
-        self, project_id: ProjectId, planned: Plan, only: Collection[SceneKey] | None = None
-    ) -> Generated:
-        asked_for = _scene_problems(planned).keys() if only is None else only
-        wanted = {
-            fingerprint(project_id, request): request
+        return await self._make(project_id, caller, failed_scenes)
+
+    async def _make(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> Generated:
+        """Plan, choose and record; again from the plan, if the project is edited before all is recorded.
+
+        So a call that was overtaken by an edit buys what the project asks for now, and nothing outdated.
+        """
+        return await _UNTIL_UP_TO_DATE.copy()(self._make_once, project_id, caller, scenes)
+
+    async def _make_once(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> Generated:
+        project = await existing_project(self.store, project_id, caller)
+        wanted = self._wanted(project, scenes)
+        attempts = await self.store.attempts(project_id, wanted.keys())
+        if not _in_doubt(attempts):
+            new = await self._record(project, wanted, attempts)
+            return await self._submitted(project, scenes, new, _Doubts(attempts))
+        async with self._leased(project_id) as owner:
+            # The lease may have taken its time: the project may ask for something else by now.
+            project = await existing_project(self.store, project_id, caller)
+            wanted = self._wanted(project, scenes)
+            doubts = await self._resolve_doubts(project_id, wanted.keys())
+            buying = {key: request for key, request in wanted.items() if key not in doubts.waits}
+            if not buying:
+                raise ProviderUnavailable(f"{next(iter(doubts.waits.values()))} Nothing was bought.")
+            new = await self._record(project, buying, doubts.attempts, owner)
+        return await self._submitted(project, scenes, new, doubts)
+
+    def _wanted(self, project: Project, scenes: _Scenes) -> Mapping[Fingerprint, ClipRequest]:
+        planned = plan(project, self.settings)
+        asked_for = scenes(planned)
+        return {
+            fingerprint(project.id, request): request
             for request in planned.requests
             if request.scene in asked_for
         }
-        problems = {scene: problem for scene, problem in planned.problems.items() if scene in asked_for}
-        attempts = await self.store.attempts(project_id, wanted.keys())
-        if _in_doubt(attempts):
-            async with self._leased(project_id) as owner:
-                attempts, doubts = await self._ask_again(project_id, wanted.keys())
-                problems |= {wanted[key].scene: _IN_DOUBT.format(reason=why) for key, why in doubts.items()}
-                buying = {key: request for key, request in wanted.items() if key not in doubts}
-                if not buying:
-                    raise ProviderUnavailable(
-                        f"{problems[next(iter(wanted.values())).scene]} Nothing was bought."
-                    )
-                new = await self._record(project_id, buying, attempts, owner)
-        else:
-            new = await self._record(project_id, wanted, attempts)
+
+    async def _submitted(
+        self, project: Project, scenes: _Scenes, new: Sequence[Clip], doubts: _Doubts
+    ) -> Generated:
+        """Send the new clips, and tell how the project stands after that."""
         await self.submitter.submit(new)
-        after = progress(await self.store.current_clips(project_id), _scene_problems(planned))
+        planned = plan(project, self.settings)
+        asked_for = scenes(planned)
+        scene_of = {fingerprint(project.id, request): request.scene for request in planned.requests}
+        waits, warnings = (
+            {scene_of[key]: said for key, said in spoken.items() if key in scene_of}
+            for spoken in (doubts.waits, doubts.warnings)
+        )
+        incomplete = {scene: said for scene, said in planned.problems.items() if scene in asked_for}
+        after = progress(await self.store.current_clips(project.id), _scene_problems(planned))
         _raise_if_account_refused(after, {clip.task_uuid for clip in new})
-        return Generated(after, [s for s in after.scenes if s.scene in asked_for], problems)
+        about = [s for s in after.scenes if s.scene in asked_for]
+        return Generated(after, about, incomplete | waits, warnings)
 
     async def _record(
         self,
-        project_id: ProjectId,
+        project: Project,
         wanted: Mapping[Fingerprint, ClipRequest],
         attempts: Sequence[Clip],
         owner: str | None = None,
     ) -> Sequence[Clip]:
         """Put what is missing into the ledger; gives those clips, which nobody has sent yet."""
         now = self.clock()
-        chosen = choose(project_id, wanted, attempts, _new_task_uuid, now)
+        chosen = choose(project.id, wanted, attempts, _new_task_uuid, now)
         new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
-        recorded = await self.store.record(project_id, chosen, now, owner)
+        recorded = await self.store.record(project.id, chosen, now, edited=project.edited, owner=owner)
         self.on_change()
         return [clip for clip in recorded if clip.task_uuid in new]
 
@@ -179,29 +240,39 @@ class Generator:
             with suppress(StoreUnavailable):
                 await self.store.release_project(project_id, owner)
 
-    async def _ask_again(
-        self, project_id: ProjectId, fingerprints: Collection[Fingerprint]
-    ) -> tuple[Sequence[Clip], Mapping[Fingerprint, str]]:
+    async def _resolve_doubts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> _Doubts:
         """Read the earlier attempts, after a last question about those that only presumably failed.
 
         Runware may have finished one since, or still be at it: a job that is paid for beats a new attempt.
-        Also gives the fingerprints for which nothing may be bought now, and why there was no answer.
+        The time of another may end while the question is asked: as nobody asked about it, it stays in doubt.
         """
         attempts = await self.store.attempts(project_id, fingerprints)
         presumed = _in_doubt(attempts)
         if not presumed:
-            return attempts, {}
-        outcomes = await self.provider.ask(list(presumed), _ASK_WITHIN)
-        answers = {task: _asked_again(outcome) for task, outcome in outcomes.items()}
-        await self.settler.settle(events_of(answers, SettledBy.CHECK))
+            return _Doubts(attempts)
+        found = await self.inquiry.look_twice(list(presumed.values()))
+        now = self.clock()
+        decided = {task: decide(clip, found[task], now, self.policy) for task, clip in presumed.items()}
+        await self.settler.settle(
+            [
+                Event(task, decision, SettledBy.CHECK)
+                for task, decision in decided.items()
+                if not isinstance(decision, BuyAgain | Wait)
+            ]
+        )
         attempts = await self.store.attempts(project_id, fingerprints)
-        standing = _standing(attempts)
-        doubts = {
-            presumed[task].fingerprint: outcome.reason
-            for task, outcome in outcomes.items()
-            if isinstance(outcome, Unclear) and presumed[task].fingerprint not in standing
-        }
-        return attempts, doubts
+        waits: dict[Fingerprint, str] = {}
+        warnings: dict[Fingerprint, str] = {}
+        for task, clip in _in_doubt(attempts).items():
+            match decided.get(task):
+                case BuyAgain(warning):
+                    if warning:
+                        warnings[clip.fingerprint] = warning
+                case Wait(reason):
+                    waits[clip.fingerprint] = reason
+                case _:
+                    waits[clip.fingerprint] = _NOT_ASKED_ABOUT
+        return _Doubts(attempts, waits, warnings)
 
 
 def _in_doubt(attempts: Sequence[Clip]) -> dict[TaskUUID, Clip]:
@@ -213,10 +284,6 @@ def _in_doubt(attempts: Sequence[Clip]) -> dict[TaskUUID, Clip]:
 
 def _standing(attempts: Sequence[Clip]) -> set[Fingerprint]:
     return {clip.fingerprint for clip in attempts if clip.status is not ClipStatus.FAILED}
-
-
-def _asked_again(outcome: Outcome) -> Outcome:
-    return Reopened() if isinstance(outcome, Acknowledged | VideoRefused) else outcome
 
 
 def _scene_problems(planned: Plan) -> dict[SceneKey, str | None]:
@@ -243,6 +310,6 @@ def _raise_if_account_refused(after: Progress, new: Collection[TaskUUID]) -> Non
     if refused and all(failure and failure.kind is FailureKind.ACCOUNT for failure in refused):
         failure = next(failure for failure in refused if failure)
         raise ProviderRefused(
-            f"Runware refused the service's account ({failure.code}: {failure.message}). No job was started. "
-            "Mend the account or RUNWARE_API_KEY, then call again."
+            f"Runware refused the service's account ({failure.code}: {failure.sentence}). "
+            "No job was started. Mend the account or RUNWARE_API_KEY, then call again."
         )

@@ -8,12 +8,20 @@ from typing import Protocol
 
 import structlog
 
-from service.clips.lifecycle import Policy, Refusal, at_deadline, may_send_again, transition
+from service.clips.lifecycle import (
+    Policy,
+    Refusal,
+    at_deadline,
+    awaits_room,
+    may_send_again,
+    transition,
+)
 from service.clips.models import Clip, SettledBy
-from service.clips.outcomes import Unclear, Unknown, VideoRefused
+from service.clips.outcomes import Absent, Outcome, Unclear, Unknown, VideoRefused
 from service.errors import StoreUnavailable
 from service.workflow.background import Background
-from service.workflow.ports import Clock, Provider, Store
+from service.workflow.inquiry import Inquiry
+from service.workflow.ports import Clock, Store
 from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
 
@@ -51,7 +59,7 @@ class Poller:
     """The safety net: finds out by itself what no webhook told, and carries submissions to their end."""
 
     store: Store
-    provider: Provider
+    inquiry: Inquiry
     settler: Settler
     submitter: Submitter
     background: Background
@@ -100,35 +108,39 @@ class Poller:
         return await self.store.claim(self._owner, started, leased_until, _CLAIM_LIMIT)
 
     async def _look_at(self, clips: Sequence[Clip]) -> None:
-        outcomes = await self.provider.ask([clip.task_uuid for clip in clips], _ASK_WITHIN)
+        # Of a task that was never taken Runware knows nothing.
+        outcomes = await self.inquiry.look([clip for clip in clips if not awaits_room(clip)], _ASK_WITHIN)
         now = self.clock()
         events: list[Event] = []
         send_again: list[Clip] = []
-        unclear: list[str] = []
-        refused: list[str] = []
         for clip in clips:
-            outcome = outcomes[clip.task_uuid]
-            if isinstance(outcome, Unclear):
-                unclear.append(outcome.reason)
-            elif isinstance(outcome, VideoRefused):
-                refused.append(outcome.reason)
-            if isinstance(outcome, Unknown) and may_send_again(clip, now, self.policy):
+            outcome = outcomes.get(clip.task_uuid, Absent())
+            if self._is_to_be_sent(clip, outcome, now):
                 send_again.append(clip)
                 continue
             outcome = at_deadline(clip, outcome, now, self.policy)
-            # What is no news for the clip as claimed, and has become news since, is left to the next tick.
+            # What changes nothing in the clip as claimed is not stored; the next tick catches a race.
             if not isinstance(transition(clip, outcome, SettledBy.POLL, now, self.policy), Refusal):
                 events.append(Event(clip.task_uuid, outcome, SettledBy.POLL))
-        self.meter.clips_asked(len(clips) - len(unclear), len(unclear))
-        if unclear:
-            log.warning("poll without an answer for some clips", clips=len(unclear), reason=unclear[0])
-        if refused:
-            log.error("video URLs refused", clips=len(refused), reason=refused[0])
+        self._tell(list(outcomes.values()))
         await self.settler.settle(events)
         if send_again:
             log.warning(
-                "tasks unknown to Runware are sent again", jobs=[clip.task_uuid for clip in send_again]
+                "tasks that Runware did not take are sent again", jobs=[clip.task_uuid for clip in send_again]
             )
             self.meter.clips_sent_again(len(send_again))
             # Beside the tick: a submission's back-off must not keep the other clips waiting.
             self.background.start(self.submitter.submit(send_again), "send again")
+
+    def _is_to_be_sent(self, clip: Clip, outcome: Outcome, now: datetime) -> bool:
+        not_taken = isinstance(outcome, Unknown) or awaits_room(clip)
+        return not_taken and may_send_again(clip, now, self.policy)
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        unclear = [outcome.reason for outcome in outcomes if isinstance(outcome, Unclear)]
+        refused = [outcome.reason for outcome in outcomes if isinstance(outcome, VideoRefused)]
+        self.meter.clips_asked(len(outcomes) - len(unclear), len(unclear))
+        if unclear:
+            log.warning("poll without an answer for some clips", clips=len(unclear), reason=unclear[0])
+        if refused:
+            log.error("video URLs refused", clips=len(refused), reason=refused[0])

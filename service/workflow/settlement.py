@@ -242,10 +242,11 @@ class Settler:
         if not isinstance(outcome, Failed | Unknown | Expired):
             return outcome
         failure = outcome.failure
-        code, message = (
-            _storable(self._redact(text))[:_MAX_MESSAGE] for text in (failure.code, failure.message)
+        code, message, detail = (
+            _storable(self._redact(text))[:_MAX_MESSAGE]
+            for text in (failure.code, failure.message, failure.detail)
         )
-        return replace(outcome, failure=replace(failure, code=code, message=message))
+        return replace(outcome, failure=replace(failure, code=code, message=message, detail=detail))
 
 
 def _came_late(before: Clip, after: Clip) -> bool:
@@ -271,5 +272,9 @@ def _log_settled(clip: Clip, settled_at: datetime) -> None:
         log.info("clip succeeded", **facts)
     else:
         log.warning(
-            "clip failed", **facts, kind=clip.failure.kind, code=clip.failure.code, error=clip.failure.message
+            "clip failed",
+            **facts,
+            kind=clip.failure.kind,
+            code=clip.failure.code,
+            error=clip.failure.sentence,
         )

@@ -1,11 +1,17 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+import structlog
 
 from service.clips.lifecycle import after_unclear_send, sent
 from service.clips.models import Clip, SettledBy
+from service.clips.outcomes import Throttled
 from service.workflow.ports import Clock, Provider, Store
 from service.workflow.settlement import Settler, events_of
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +34,22 @@ class Submitter:
         A clip whose end is unclear stays `submitting`, for the poller to ask about. Raises StoreUnavailable,
         after all batches have ended.
         """
-        batches = [clips[start : start + self.batch_size] for start in range(0, len(clips), self.batch_size)]
+        batches = list(self._batches(clips))
         # Not a TaskGroup: one batch's failure must not break off the requests of the others.
         ends = await asyncio.gather(*map(self._submit_batch, batches), return_exceptions=True)
         for end in ends:
             if end is not None:
                 raise end
+
+    def _batches(self, clips: Sequence[Clip]) -> Iterator[Sequence[Clip]]:
+        """Divide clips into batches, of half the size after each refusal for lack of room.
+
+        A batch may be too much at a time where one of its tasks would not be.
+        """
+        for throttled, alike in groupby(sorted(clips, key=_throttled), key=_throttled):
+            size = max(1, self.batch_size >> throttled)
+            together = list(alike)
+            yield from (together[start : start + size] for start in range(0, len(together), size))
 
     async def _submit_batch(self, clips: Sequence[Clip]) -> None:
         async with self.slots:
@@ -45,9 +61,18 @@ class Submitter:
             if not batch:
                 return
             outcomes = await self.provider.submit(batch)
-        sent_before = {clip.task_uuid for clip in batch if clip.sends}
+        sent_before = {clip.task_uuid for clip in batch if clip.maybe_taken}
         worth = {
             task: after_unclear_send(outcome) if task in sent_before else outcome
             for task, outcome in outcomes.items()
         }
+        refused = [outcome for outcome in worth.values() if isinstance(outcome, Throttled)]
+        if refused:
+            log.warning(
+                "Runware has no room for some clips now", clips=len(refused), code=refused[0].failure.code
+            )
         await self.settler.settle(events_of(worth, SettledBy.SUBMISSION))
+
+
+def _throttled(clip: Clip) -> int:
+    return clip.throttled

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from service.clips.models import Clip, FailureKind, TaskUUID
-from service.clips.outcomes import Acknowledged, Failed, Outcome, Unclear
+from service.clips.outcomes import Acknowledged, Failed, Outcome, Throttled, Unclear
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
@@ -56,6 +56,20 @@ def acks(tasks: Tasks) -> web.Response:
     return web.json_response(
         {"data": [{"taskType": t["taskType"], "taskUUID": t["taskUUID"]} for t in tasks]}
     )
+
+
+def no_record(tasks: Tasks) -> web.Response:
+    assert {task["taskType"] for task in tasks} == {"getTaskDetails"}
+    return web.json_response({"data": []})
+
+
+def refusal(code: str, status: int) -> web.Response:
+    return web.json_response({"errors": [{"code": code, "message": "No."}]}, status=status)
+
+
+def account(balance: object) -> web.Response:
+    element = {"taskType": "accountManagement", "operation": "getDetails", "balance": balance}
+    return web.json_response({"data": [element]})
 
 
 def unknown(tasks: Tasks) -> web.Response:
@@ -118,6 +132,8 @@ async def test_after_a_5xx_the_tasks_are_asked_for_before_any_is_sent_again() ->
     clips = some_clips(2)
 
     async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getTaskDetails":
+            return no_record(tasks)
         if tasks[0]["taskType"] == "getResponse":
             return web.json_response(
                 {
@@ -129,8 +145,23 @@ async def test_after_a_5xx_the_tasks_are_asked_for_before_any_is_sent_again() ->
 
     async with speaking_to(handler) as (client, fake):
         assert kinds_of(await client.submit(clips)) == {Acknowledged}
-        assert fake.kinds == ["videoInference", "getResponse", "videoInference"]
-        assert [task["taskUUID"] for task in fake.requests[2]] == [clips[1].task_uuid]
+        assert fake.kinds == ["videoInference", "getResponse", "getTaskDetails", "videoInference"]
+        for request in fake.requests[2:]:
+            assert [task["taskUUID"] for task in request] == [clips[1].task_uuid]
+
+
+async def test_task_that_runware_does_not_list_after_a_5xx_but_has_a_record_of_is_not_sent_again() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getTaskDetails":
+            records = [{**task, "request": [task], "response": {}} for task in tasks]
+            return web.json_response({"data": records})
+        if tasks[0]["taskType"] == "getResponse":
+            return web.json_response({"data": []})
+        return web.Response(status=500)
+
+    async with speaking_to(handler) as (client, fake):
+        assert kinds_of(await client.submit(some_clips(3))) == {Acknowledged}
+        assert fake.kinds == ["videoInference", "getResponse", "getTaskDetails"]
 
 
 @pytest.mark.parametrize("answer", ["nonsense", "refusal"])
@@ -149,12 +180,104 @@ async def test_refusal_after_an_unclear_send_is_only_presumed() -> None:
     async def handler(tasks: Tasks) -> web.StreamResponse:
         if tasks[0]["taskType"] == "getResponse":
             return unknown(tasks)
-        return web.Response(status=500 if len(fake.requests) == 1 else 402)
+        if tasks[0]["taskType"] == "getTaskDetails":
+            return no_record(tasks)
+        return web.Response(status=500) if len(fake.requests) == 1 else refusal("invalidDuration", 400)
 
     async with speaking_to(handler) as (client, fake):
         (outcome,) = (await client.submit(some_clips(1))).values()
         assert isinstance(outcome, Failed)
-        assert (outcome.failure.kind, outcome.failure.code) == (FailureKind.LOST, "paymentRequired")
+        assert (outcome.failure.kind, outcome.failure.code) == (FailureKind.LOST, "invalidDuration")
+
+
+@pytest.mark.parametrize("status", [402, 429])
+async def test_lack_of_room_after_an_unclear_send_leaves_the_task_unclear(status: int) -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "getResponse":
+            return unknown(tasks)
+        if tasks[0]["taskType"] == "getTaskDetails":
+            return no_record(tasks)
+        return web.Response(status=500 if len(fake.requests) == 1 else status)
+
+    async with speaking_to(handler, submit_within=3) as (client, fake):
+        assert kinds_of(await client.submit(some_clips(1))) == {Unclear}
+
+
+@pytest.mark.parametrize(
+    "balance", [12.5, {"amount": 12.5, "currency": "USD"}, {"freeBalance": 1}, None, "?"]
+)
+async def test_402_of_an_account_with_money_or_an_unreadable_balance_is_a_throttle(balance: object) -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "accountManagement":
+            return account(balance)
+        return refusal("insufficientCredits", 402)
+
+    async with speaking_to(handler) as (client, _):
+        (outcome,) = (await client.submit(some_clips(1))).values()
+        assert isinstance(outcome, Throttled)
+        assert not outcome.no_credit
+
+
+@pytest.mark.parametrize("balance", [0, {"amount": 0, "freeBalance": 0.001, "currency": "USD"}])
+async def test_402_of_an_empty_account_is_told_with_the_balance(balance: object) -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "accountManagement":
+            return account(balance)
+        return refusal("insufficientCredits", 402)
+
+    async with speaking_to(handler) as (client, fake):
+        outcomes = await client.submit(some_clips(25))
+        for outcome in outcomes.values():
+            assert isinstance(outcome, Failed)
+            assert (outcome.failure.kind, outcome.failure.code) == (
+                FailureKind.ACCOUNT,
+                "insufficientCredits",
+            )
+            assert outcome.failure.message == "No. The account's balance is $0.00."
+        assert fake.kinds.count("accountManagement") == 1
+
+
+async def test_batch_that_is_too_much_at_a_time_goes_through_in_smaller_ones() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return acks(tasks) if len(tasks) <= 4 else refusal("insufficientCredits", 402)
+
+    async with speaking_to(handler) as (client, _):
+        assert kinds_of(await client.submit(some_clips(25))) == {Acknowledged}
+
+
+async def test_where_there_is_no_room_for_one_task_the_others_are_not_tried() -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskType"] == "accountManagement":
+            return account(5)
+        return refusal("rateLimitExceeded", 400)
+
+    async with speaking_to(handler) as (client, fake):
+        assert kinds_of(await client.submit(some_clips(25))) == {Throttled}
+        assert len(fake.requests) <= 6
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 503])
+async def test_jobs_own_end_is_read_from_an_answer_of_any_status_and_the_others_are_asked_again(
+    status: int,
+) -> None:
+    clips = some_clips(3)
+    moderated = {
+        "code": "invalidProviderContent",
+        "message": "Invalid content.",
+        "taskUUID": clips[0].task_uuid,
+        "taskType": "videoInference",
+        "status": "error",
+    }
+
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if tasks[0]["taskUUID"] == clips[0].task_uuid:
+            return web.json_response({"data": [], "errors": [moderated]}, status=status)
+        return web.json_response({"data": [{**task, "status": "processing"} for task in tasks]})
+
+    async with speaking_to(handler) as (client, fake):
+        outcomes = await client.ask(ids(clips), WITHIN)
+        assert [type(outcomes[task]) for task in ids(clips)] == [Failed, Acknowledged, Acknowledged]
+        assert [len(tasks) for tasks in fake.requests] == [3, 2]
 
 
 async def test_after_a_429_the_batch_is_sent_again_without_a_question() -> None:
@@ -186,7 +309,7 @@ async def test_odd_retry_after_makes_neither_a_storm_nor_a_wait_without_end(retr
 
     async with speaking_to(handler, submit_within=2) as (client, fake):
         started = time.monotonic()
-        assert kinds_of(await client.submit(some_clips(3))) == {Unclear}
+        assert kinds_of(await client.submit(some_clips(3))) <= {Unclear, Throttled}
         assert time.monotonic() - started < 5
         assert len(fake.requests) < 30
 

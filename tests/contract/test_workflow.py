@@ -28,6 +28,7 @@ from service.metrics import Metrics
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generated, Generator
+from service.workflow.inquiry import Inquiry
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
@@ -50,6 +51,7 @@ def unwatched() -> None:
 class Parts:
     store: WatchedStore
     provider: ScriptedProvider
+    inquiry: Inquiry
     clock: MovableClock
     settler: Settler
     submitter: Submitter
@@ -63,6 +65,14 @@ class Parts:
         clips = [clip(str(n), project_id=self.project_id, submitted_at=now, **fields) for n in range(count)]
         return list(await self.store.record(self.project_id, clips, now))
 
+    @property
+    def generator(self) -> Generator:
+        """Over these parts."""
+        policy = self.inquiry.policy
+        return Generator(
+            self.store, self.inquiry, self.settler, self.submitter, self.clock, policy, SETTINGS, unwatched
+        )
+
     async def stored(self, one: Clip) -> Clip:
         (found,) = await self.store.clips([one.task_uuid])
         return found
@@ -70,15 +80,19 @@ class Parts:
 
 @asynccontextmanager
 async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10)) -> AsyncIterator[Parts]:
-    clock, policy, provider, metrics = MovableClock(), Policy(), ScriptedProvider(), Metrics()
+    clock, provider, metrics = MovableClock(), ScriptedProvider(), Metrics()
+    policy = Policy(looks_apart=timedelta(milliseconds=50))
+    inquiry = Inquiry(provider, clock, policy)
     async with WatchedStore(path / "clips.db") as store:
         settler = Settler(store, policy, clock, Redactor([SECRET]).text, unwatched, metrics)
         submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
         background = Background()
-        poller = Poller(store, provider, settler, submitter, background, clock, policy, interval, metrics)
+        poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
         project_id = await store.create_project(ProjectDraft(frames={}, scenes={}), clock())
         writer = asyncio.create_task(settler.run())
-        yield Parts(store, provider, clock, settler, submitter, background, poller, metrics, project_id)
+        yield Parts(
+            store, provider, inquiry, clock, settler, submitter, background, poller, metrics, project_id
+        )
         await background.drain(1)
         await settler.stop()
         await writer
@@ -236,7 +250,7 @@ async def test_tick_never_sends_again_without_runwares_word_that_the_task_is_unk
 
 async def test_project_is_asked_about_once_a_second_however_many_people_watch(parts: Parts) -> None:
     await parts.record(3)
-    checker = Checker(parts.store, parts.provider, parts.settler)
+    checker = Checker(parts.store, parts.inquiry, parts.settler)
     await asyncio.gather(*(checker.check(parts.project_id, Operator()) for _ in range(20)))
     assert len(parts.provider.asked) == 3
     await asyncio.sleep(1.1)
@@ -263,9 +277,7 @@ class Purchase:
 
 @pytest.fixture
 async def timed_out(parts: Parts) -> Purchase:
-    generator = Generator(
-        parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS, unwatched
-    )
+    generator = parts.generator
     project_id = await parts.store.create_project(ProjectDraft(frames=frames(1), scenes={}), parts.clock())
     await generator.generate(project_id, Operator())
     parts.clock.advance(minutes=31)

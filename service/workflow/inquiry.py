@@ -1,0 +1,63 @@
+"""Finds out from Runware what became of tasks, before anything is concluded from its silence."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.clips.lifecycle import Policy, is_missing, needs_trace, weighed
+from service.clips.models import Clip, TaskUUID
+from service.clips.outcomes import Outcome, Unknown
+from service.workflow.ports import Clock, Provider
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits so many seconds."""
+
+# For each of the up to four questions of two looks, so that a person hears of a Runware that hangs.
+_ASK_WITHIN = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Looks for tasks among Runware's results, then, where they are missing there, in its archive."""
+
+    provider: Provider
+    clock: Clock
+    policy: Policy
+    sleep: Sleep = asyncio.sleep
+
+    async def look(self, clips: Sequence[Clip], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        """Give what is known of each clip's task. An answer to either question takes `within` at most."""
+        if not clips:
+            return {}
+        answered = await self.provider.ask([clip.task_uuid for clip in clips], within)
+        now = self.clock()
+        missing = [
+            clip.task_uuid for clip in clips if needs_trace(clip, answered[clip.task_uuid], now, self.policy)
+        ]
+        traced = await self.provider.trace(missing, within) if missing else {}
+        return {
+            clip.task_uuid: weighed(clip, answered[clip.task_uuid], traced.get(clip.task_uuid))
+            for clip in clips
+        }
+
+    async def look_twice(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
+        """Give what is known of the tasks of clips that presumably failed.
+
+        Unknown only for a task of which two looks, apart from each other, found no trace in either place.
+        """
+        found = await self._look_everywhere(clips)
+        missing = [clip for clip in clips if isinstance(found[clip.task_uuid], Unknown)]
+        if not missing:
+            return found
+        await self.sleep(self.policy.looks_apart.total_seconds())
+        return {**found, **await self._look_everywhere(missing)}
+
+    async def _look_everywhere(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
+        answered = await self.provider.ask([clip.task_uuid for clip in clips], _ASK_WITHIN)
+        missing = [task for task, outcome in answered.items() if is_missing(outcome)]
+        traced = await self.provider.trace(missing, _ASK_WITHIN) if missing else {}
+        return {
+            clip.task_uuid: weighed(clip, answered[clip.task_uuid], traced.get(clip.task_uuid))
+            for clip in clips
+        }

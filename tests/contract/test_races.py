@@ -1,0 +1,271 @@
+"""Calls, ticks and edits at the worst moment, on each store: nothing is bought twice or outdated."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.clips.lifecycle import Policy
+from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy
+from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Unclear
+from service.clips.ownership import Operator
+from service.errors import ProviderUnavailable
+from service.metrics import Metrics
+from service.workflow.background import Background
+from service.workflow.generate import Generated, Generator
+from service.workflow.inquiry import Inquiry
+from service.workflow.poll import Poller
+from service.workflow.ports import ProjectDraft, Store
+from service.workflow.settlement import Event, Settler
+from service.workflow.submission import Submitter
+from tests.builders import SETTINGS, FixedClock, frames
+from tests.contract.conftest import Edit
+from tests.doubles import NO_TRACE, ScriptedProvider
+
+ME = Operator()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A project of two scenes, and the parts that decide about it, with the clock in hand."""
+
+    store: Store
+    provider: ScriptedProvider
+    clock: FixedClock
+    settler: Settler
+    generator: Generator
+    poller: Poller
+    slept: list[float]
+    project_id: ProjectId
+
+    async def generate(self) -> Generated:
+        return await self.generator.generate(self.project_id, ME)
+
+    async def retry(self) -> Generated:
+        return await self.generator.retry(self.project_id, None, ME)
+
+    async def clips(self) -> list[Clip]:
+        return sorted(await self.store.current_clips(self.project_id), key=lambda one: one.scene)
+
+    async def time_out(self) -> None:
+        self.clock.advance(minutes=31)
+        await self.poller.tick()
+
+    async def say(self, clip: Clip, outcome: Outcome, by: SettledBy = SettledBy.WEBHOOK) -> None:
+        await self.settler.settle([Event(clip.task_uuid, outcome, by)])
+
+
+@asynccontextmanager
+async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
+    clock, provider, metrics, policy = FixedClock(), ScriptedProvider(), Metrics(), Policy()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.advance(seconds=seconds)
+
+    def unwatched() -> None:
+        return None
+
+    settler = Settler(store, policy, clock, str, unwatched, metrics)
+    submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
+    inquiry = Inquiry(provider, clock, policy, sleep)
+    interval = timedelta(seconds=10)
+    poller = Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)
+    generator = Generator(store, inquiry, settler, submitter, clock, policy, SETTINGS, unwatched)
+    project_id = await store.create_project(
+        ProjectDraft(**{"frames": frames(1, 2), "scenes": {}, **draft}), clock()
+    )
+    writer = asyncio.create_task(settler.run())
+    yield Scene(store, provider, clock, settler, generator, poller, slept, project_id)
+    await settler.stop()
+    await writer
+
+
+@pytest.fixture
+async def scene(store: Store) -> AsyncIterator[Scene]:
+    async with playing(store) as played:
+        yield played
+
+
+async def test_clip_whose_time_ends_while_another_is_asked_about_is_not_bought_again(scene: Scene) -> None:
+    """After an outage all clips of a project reach their end within the same seconds."""
+    await scene.generate()
+    one, two = await scene.clips()
+    scene.clock.advance(minutes=31)
+    ended = Failure(FailureKind.TIMEOUT, "timeout", "Over.")
+    await scene.say(one, Failed(ended), SettledBy.TIMEOUT)
+
+    async def end_the_other() -> None:
+        await scene.say(two, Failed(ended), SettledBy.TIMEOUT)
+
+    scene.provider.before_answer = end_the_other
+    scene.provider.outcome = NO_TRACE
+    answer = await scene.generate()
+    first, second = await scene.clips()
+    assert (first.attempt, second.attempt) == (2, 1)
+    assert "time has only just ended" in answer.problems[second.scene]
+    assert len(scene.provider.submitted) == 3
+
+
+async def test_clip_that_a_person_reopened_has_its_whole_time_whatever_the_poller_had_seen(
+    scene: Scene,
+) -> None:
+    await scene.generate()
+    scene.clock.advance(minutes=31)
+
+    async def give_up_and_reopen() -> None:
+        scene.provider.before_answer = None
+        for one in await scene.clips():
+            await scene.say(one, Failed(Failure(FailureKind.TIMEOUT, "timeout", "Over.")), SettledBy.TIMEOUT)
+        await scene.retry()
+
+    scene.provider.before_answer = give_up_and_reopen
+    await scene.poller.tick()
+    assert {one.status for one in await scene.clips()} == {ClipStatus.PENDING}
+    assert {one.waiting_since for one in await scene.clips()} == {scene.clock()}
+
+
+async def test_runwares_failure_after_the_clip_was_given_up_is_kept_with_its_cost(scene: Scene) -> None:
+    await scene.generate()
+    await scene.time_out()
+    one, two = await scene.clips()
+    word = Failure(FailureKind.SAFETY, "invalidProviderContent", "Moderated.", "You will not be charged.")
+    await scene.say(one, Failed(word, 0.0))
+    told, presumed = await scene.clips()
+    assert (told.failure, told.cost_usd, told.settled_by) == (word, 0.0, SettledBy.WEBHOOK)
+    assert presumed.presumed_failed
+    scene.provider.asked.clear()
+    scene.provider.outcome = Absent()
+    await scene.retry()
+    assert two.task_uuid in scene.provider.asked
+    assert one.task_uuid not in scene.provider.asked
+
+
+async def test_call_that_was_overtaken_by_an_edit_while_it_asked_buys_nothing_outdated(
+    scene: Scene, edit: Edit
+) -> None:
+    await scene.generate()
+    await scene.time_out()
+    prompts = {str(n): {"description": f"Another scene {n}."} for n in (1, 2)}
+
+    async def edit_the_scenes() -> None:
+        scene.provider.before_answer = None
+        await edit(scene.project_id, prompts)
+
+    scene.provider.before_answer = edit_the_scenes
+    scene.provider.outcome = NO_TRACE
+    await scene.generate()
+    shown = await scene.clips()
+    assert [one.request.prompt for one in shown] == ["Another scene 1.", "Another scene 2."]
+    assert len(scene.provider.submitted) == 4
+
+
+async def test_call_that_planned_before_an_edit_leaves_the_later_calls_clips_in_place(
+    scene: Scene, edit: Edit
+) -> None:
+    """The first call waits for the lease; edit and second call come and go meanwhile."""
+    await scene.generate()
+    await scene.time_out()
+    scene.provider.outcome = NO_TRACE
+    held = await scene.store.lease_project(
+        scene.project_id, "another call", scene.clock(), scene.clock() + timedelta(minutes=1)
+    )
+    assert held
+    waiting = asyncio.create_task(scene.generate())
+    await asyncio.sleep(0.2)
+    await edit(scene.project_id, {"1": {"description": "Edited."}})
+    await scene.store.release_project(scene.project_id, "another call")
+    later, earlier = await asyncio.gather(scene.generate(), waiting)
+    assert {one.request.prompt for one in await scene.clips() if one.scene == "1"} == {"Edited."}
+    assert later.progress.pending == earlier.progress.pending == 2
+    bought = scene.provider.submitted[2:]
+    assert len(bought) == len(set(bought)) == 2
+
+
+async def test_one_look_without_a_trace_is_not_enough_to_buy_again(scene: Scene) -> None:
+    await scene.generate()
+    await scene.time_out()
+    scene.provider.first_outcomes = [Absent()]
+    scene.provider.outcome = Acknowledged()
+    await scene.retry()
+    assert scene.slept == [10]
+    assert {one.status for one in await scene.clips()} == {ClipStatus.PENDING}
+    assert len(scene.provider.submitted) == 2
+
+
+async def test_two_looks_without_a_trace_in_either_place_buy_again(scene: Scene) -> None:
+    await scene.generate()
+    await scene.time_out()
+    scene.provider.outcome = Absent()
+    scene.provider.asked.clear()
+    answer = await scene.retry()
+    assert (len(scene.provider.asked), len(scene.provider.traced)) == (4, 4)
+    assert scene.slept == [10]
+    assert {one.attempt for one in await scene.clips()} == {2}
+    assert answer.warnings == {}
+
+
+async def test_absent_task_that_the_archive_has_is_waited_for_and_not_bought_again(scene: Scene) -> None:
+    await scene.generate()
+    await scene.time_out()
+    scene.provider.outcome, scene.provider.archived = Absent(), Acknowledged()
+    await scene.retry()
+    assert {one.status for one in await scene.clips()} == {ClipStatus.PENDING}
+    assert len(scene.provider.submitted) == 2
+
+
+async def test_after_an_hour_a_retry_buys_again_and_says_that_both_may_be_billed(scene: Scene) -> None:
+    await scene.generate()
+    await scene.time_out()
+    scene.provider.outcome = Unclear("HTTP 503")
+    with pytest.raises(ProviderUnavailable, match=r"After 13:00 UTC a call buys it again even so"):
+        await scene.retry()
+    scene.clock.advance(minutes=30)
+    answer = await scene.retry()
+    assert {one.attempt for one in await scene.clips()} == {2}
+    assert all("both may be billed" in warning for warning in answer.warnings.values())
+    assert set(answer.warnings) == {"1", "2"}
+
+
+async def test_submission_that_was_lost_on_its_way_is_sent_again_though_runware_only_stays_silent(
+    scene: Scene,
+) -> None:
+    scene.provider.outcome = Unclear("no answer")
+    await scene.generate()
+    scene.provider.outcome = Absent()
+    scene.clock.advance(seconds=30)
+    await scene.poller.tick()
+    await scene.poller.background.drain(5)
+    assert (len(scene.provider.submitted), scene.provider.traced) == (2, [])
+    scene.clock.advance(seconds=31)
+    await scene.poller.tick()
+    await scene.poller.background.drain(5)
+    assert len(scene.provider.submitted) == 4
+    assert sorted(scene.provider.submitted[:2]) == sorted(scene.provider.submitted[2:])
+
+
+async def test_submission_that_the_archive_has_is_not_sent_again(scene: Scene) -> None:
+    scene.provider.outcome = Unclear("no answer")
+    await scene.generate()
+    scene.provider.outcome, scene.provider.archived = Absent(), Acknowledged()
+    scene.clock.advance(seconds=61)
+    await scene.poller.tick()
+    assert len(scene.provider.submitted) == 2
+    assert {one.status for one in await scene.clips()} == {ClipStatus.PENDING}
+
+
+async def test_submission_is_not_sent_again_while_the_archive_can_not_be_asked(scene: Scene) -> None:
+    scene.provider.outcome = Unclear("no answer")
+    await scene.generate()
+    scene.provider.outcome, scene.provider.archived = Absent(), Unclear("invalidTaskType")
+    for _ in range(5):
+        scene.clock.advance(seconds=61)
+        await scene.poller.tick()
+        await scene.poller.background.drain(5)
+    assert len(scene.provider.submitted) == 2
+    assert {one.status for one in await scene.clips()} == {ClipStatus.SUBMITTING}
