@@ -27,6 +27,8 @@ class Stage(StrEnum):
     """Runware has it."""
     CHECKING = "checking"
     """Runware did not know it when it was last asked, so that it is asked again."""
+    THROTTLED = "throttled"
+    """Runware had no room for it, and did not take it. It is sent again after a pause."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -37,7 +39,9 @@ def stage(clip: Clip) -> Stage:
         return Stage.SUCCEEDED if clip.status is ClipStatus.SUCCEEDED else Stage.FAILED
     if clip.status is ClipStatus.PENDING:
         return Stage.CHECKING if clip.unknown_answers else Stage.GENERATING
-    if clip.sends > 1:
+    if clip.send_after is not None:
+        return Stage.THROTTLED
+    if clip.sends - clip.throttled > 1:
         return Stage.CHECKING
     return Stage.SENT if clip.sends else Stage.QUEUED
 
@@ -60,7 +64,7 @@ class SceneProgress:
         """Why there is no video, in words for a person; None where nothing is wrong."""
         if self.clip is None:
             return self.problem
-        return self.clip.failure.message if self.clip.failure else None
+        return self.clip.failure.sentence if self.clip.failure else None
 
 
 @dataclass(frozen=True, slots=True)

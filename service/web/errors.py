@@ -14,12 +14,12 @@ from service.errors import (
     KeysUnavailable,
     MalformedResult,
     ProjectBusy,
+    ProjectEdited,
     ProjectNotFound,
     ProviderRefused,
     ProviderUnavailable,
     SceneNotFound,
     ServiceError,
-    StoreRefused,
     StoreUnavailable,
     Unauthorized,
     VideoURLRefused,
@@ -68,10 +68,17 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
     ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ProjectBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProjectEdited: HTTPStatus.CONFLICT,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    StoreRefused: HTTPStatus.SERVICE_UNAVAILABLE,
     KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    # What no call is meant to meet.
+    ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+
+
+def status_of(error: type[ServiceError]) -> HTTPStatus:
+    """Give the status that answers an error: its own, else that of the nearest kind that it is one of."""
+    return next(STATUS_BY_ERROR[kind] for kind in error.__mro__ if kind in STATUS_BY_ERROR)
 
 
 def error_response(
@@ -87,7 +94,7 @@ async def service_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ServiceError):
         raise error
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-    return error_response(STATUS_BY_ERROR[type(error)], str(error), error.code, headers)
+    return error_response(status_of(type(error)), str(error), error.code, headers)
 
 
 async def http_error(_request: Request, error: Exception) -> Response:

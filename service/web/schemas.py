@@ -101,16 +101,20 @@ class Counts(BaseModel):
 
 
 class SceneResult(BaseModel):
-    """What came of one scene in a call. `success`: its video is there or may still come."""
+    """What came of one scene in a call. `success`: its video is there or may still come.
+
+    `warning` says what may be billed beside a clip that was bought again.
+    """
 
     scene_key: Annotated[str, Field(serialization_alias="sceneKey")]
     task_uuid: Annotated[str | None, Field(serialization_alias="taskUUID")]
     success: bool
     video_url: Annotated[str | None, Field(serialization_alias="videoURL", exclude_if=_absent)] = None
     error: str | None = Optional
+    warning: str | None = Optional
 
     @classmethod
-    def of(cls, scene: SceneProgress, problem: str | None) -> Self:
+    def of(cls, scene: SceneProgress, problem: str | None, warning: str | None) -> Self:
         """Tell of a scene as it stands; `problem` is what keeps it from being submitted now."""
         clip = scene.clip
         return cls(
@@ -119,6 +123,7 @@ class SceneResult(BaseModel):
             success=problem is None and scene.status != "failed",
             video_url=clip.video_url if clip else None,
             error=problem or scene.error,
+            warning=warning,
         )
 
 
@@ -135,7 +140,10 @@ class GenerateAnswer(Counts):
             **_counts(project_id, generated.progress),
             all_complete=0 < generated.progress.total == generated.progress.completed,
             results=[
-                SceneResult.of(scene, generated.problems.get(scene.scene)) for scene in generated.scenes
+                SceneResult.of(
+                    scene, generated.problems.get(scene.scene), generated.warnings.get(scene.scene)
+                )
+                for scene in generated.scenes
             ],
         )
 
@@ -172,11 +180,15 @@ class StatusAnswer(Counts):
 
 
 class JobError(BaseModel):
-    """Why a clip failed: code and message as the provider gave them, and whose word it is (`kind`)."""
+    """Why a clip failed: code and message as Runware gave them, and whose word it is (`kind`).
+
+    `detail` is what the model's provider said to Runware, such as which safety setting struck.
+    """
 
     code: str
     message: str
     kind: str
+    detail: str | None
 
 
 class Usual(BaseModel):
@@ -188,7 +200,11 @@ class Usual(BaseModel):
 
 
 class Job(BaseModel):
-    """A scene's current clip. `usual` is null until enough such clips have been made here."""
+    """A scene's current clip. `usual` is null until enough such clips have been made here.
+
+    `send_after` is set while the stage is `throttled`. A `cost_usd` of 0 is Runware's word that nothing was
+    charged.
+    """
 
     scene: str
     task_uuid: str
@@ -202,6 +218,7 @@ class Job(BaseModel):
     settled_at: datetime | None
     settled_by: Literal["webhook", "poll", "check", "submission", "timeout"] | None
     stage: Stage
+    send_after: datetime | None
     waiting_since: datetime
     usual: Usual | None
 
@@ -216,7 +233,13 @@ class Job(BaseModel):
             task_uuid=clip.task_uuid,
             status=clip.status.value,
             video_url=clip.video_url,
-            error=failure and JobError(code=failure.code, message=failure.message, kind=failure.kind),
+            error=failure
+            and JobError(
+                code=failure.code,
+                message=failure.message,
+                kind=failure.kind,
+                detail=failure.detail or None,
+            ),
             cost_usd=clip.cost_usd,
             duration_s=clip.request.duration_s,
             attempt=clip.attempt,
@@ -224,6 +247,7 @@ class Job(BaseModel):
             settled_at=clip.settled_at,
             settled_by=clip.settled_by and clip.settled_by.value,
             stage=stage(clip),
+            send_after=clip.send_after,
             waiting_since=clip.waiting_since,
             usual=usual and Usual(**asdict(usual)),
         )
