@@ -113,7 +113,14 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     past = Past(store, settings.generation)
     handlers = Handlers(
         generator=Generator(
-            store, runware, settler, submitter, clock, settings.generation, watcher.look_soon
+            store,
+            runware,
+            settler,
+            submitter,
+            clock,
+            settings.generation,
+            watcher.look_soon,
+            settings.prompts,
         ),
         checker=Checker(store, runware, settler),
         receiver=Receiver(settler),

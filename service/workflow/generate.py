@@ -24,6 +24,7 @@ from service.clips.outcomes import Acknowledged, Outcome, Reopened, Unclear, Vid
 from service.clips.ownership import Caller
 from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
+from service.clips.prompts import PromptRules
 from service.errors import (
     FramesNotReady,
     ProjectBusy,
@@ -77,6 +78,7 @@ class Generator:
     clock: Clock
     settings: GenerationSettings
     on_change: Callable[[], None]
+    prompts: PromptRules
 
     async def generate(self, project_id: ProjectId, caller: Caller) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
@@ -111,7 +113,7 @@ class Generator:
         return await self._make(project_id, planned, only=failed)
 
     async def _plan(self, project_id: ProjectId, caller: Caller) -> Plan:
-        return plan(await existing_project(self.store, project_id, caller), self.settings)
+        return plan(await existing_project(self.store, project_id, caller), self.settings, self.prompts)
 
     async def _make(
         self, project_id: ProjectId, planned: Plan, only: Collection[SceneKey] | None = None

@@ -22,6 +22,7 @@ from service.clips.outcomes import (
     VideoRefused,
 )
 from service.clips.ownership import Operator
+from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
 from service.metrics import Metrics
@@ -264,7 +265,14 @@ class Purchase:
 @pytest.fixture
 async def timed_out(parts: Parts) -> Purchase:
     generator = Generator(
-        parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS, unwatched
+        parts.store,
+        parts.provider,
+        parts.settler,
+        parts.submitter,
+        parts.clock,
+        SETTINGS,
+        unwatched,
+        PromptRules(),
     )
     project_id = await parts.store.create_project(ProjectDraft(frames=frames(1), scenes={}), parts.clock())
     await generator.generate(project_id, Operator())

@@ -88,7 +88,7 @@ export function scenesOf(project) {
       first: asText(frames[key]?.first_frame),
       last: asText(frames[key]?.last_frame),
       prompt: promptOf(scenes[key]),
-      duration: scenes[key]?.duration,
+      duration: scenes[key]?.duration ?? scenes[key]?.duration_sec,
       job: jobs.get(key) ?? null,
     }));
 }
