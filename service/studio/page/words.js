@@ -94,8 +94,7 @@ export function scenesOf(project) {
 }
 
 export function titleOf(project) {
-  const text = project.title || project.script || promptOf(Object.values(asObject(project.scenes))[0]);
-  const line = text?.trim().split("\n")[0] || "Untitled video";
+  const line = project.title || "Untitled video";
   return line.length > 120 ? `${line.slice(0, 119).trimEnd()}…` : line;
 }
 
