@@ -118,7 +118,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     past = Past(store, settings.generation)
     handlers = Handlers(
         generator=Generator(
-            store, inquiry, settler, submitter, clock, policy, settings.generation, watcher.look_soon
+            store,
+            inquiry,
+            settler,
+            submitter,
+            clock,
+            policy,
+            settings.generation,
+            settings.prompts,
+            watcher.look_soon,
         ),
         checker=Checker(store, inquiry, settler),
         receiver=Receiver(settler),

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from service.addresses import http_url, is_loopback
 from service.apikeys import KeyKind, claimed_kind
 from service.clips.models import GenerationSettings
+from service.clips.prompts import PromptRules
 from service.errors import ServiceError
 from service.runware.tasks import RESERVED_KEYS
 
@@ -108,6 +109,9 @@ class Settings(BaseSettings):
     runware_generate_audio: bool = Field(
         default=False, description="Let the model make sound; it costs more."
     )
+    prompt_dialogue: bool = Field(
+        default=True, description="Have the scene's dialogue spoken where sound is on."
+    )
     runware_batch_size: int = Field(25, ge=1, le=1000, description="Tasks in one request.")
     runware_concurrency: int = Field(
         4, ge=1, le=64, description="Submissions to Runware at a time; half as many questions."
@@ -183,6 +187,11 @@ class Settings(BaseSettings):
             generate_audio=self.runware_generate_audio,
             extra=self.runware_extra,
         )
+
+    @property
+    def prompts(self) -> PromptRules:
+        """What decides about prompts, and so goes into the fingerprint with them."""
+        return PromptRules(speak_dialogue=self.prompt_dialogue)
 
     @property
     def uploads_path(self) -> Path:

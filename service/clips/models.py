@@ -186,7 +186,7 @@ class Project:
 class ProjectOverview:
     """A project as a list shows it.
 
-    `title` is the beginning of its script, else of its first scene's description; it can be empty.
+    `title` is what `titles.title` says; it can be empty.
     `thumbnails` are the frames of its first scenes, at most `THUMBNAILS` of them. `completed`, `pending` and
     `failed` count current clips, `scenes` all scenes; `cost_usd` adds up every attempt.
     """

@@ -18,16 +18,10 @@ from service.clips.models import (
     SceneKey,
     TaskUUID,
 )
+from service.clips.prompts import PromptRules, prompt
 
 # Whole seconds that Veo 3.1 makes from frames (the provider's documentation; 7 is for extensions only).
 DURATIONS_S = (4, 6, 8)
-DEFAULT_PROMPT = "Smooth, natural motion from the first frame to the last."
-_PROMPT_PARTS = (
-    ("visual_action", ""),
-    ("camera_motion", "Camera: "),
-    ("emotion", "Emotion: "),
-    ("setting", "Setting: "),
-)
 _SECONDS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 
 
@@ -39,8 +33,9 @@ class Plan:
     problems: Mapping[SceneKey, str]
 
 
-def plan(project: Project, settings: GenerationSettings) -> Plan:
+def plan(project: Project, settings: GenerationSettings, prompts: PromptRules) -> Plan:
     """Plan one clip for each scene that has both frames as http(s) URLs."""
+    speech = settings.generate_audio and prompts.speak_dialogue
     frames, scenes = _mapping(project.frames), _mapping(project.scenes)
     problems: dict[SceneKey, str] = {}
     requests: list[ClipRequest] = []
@@ -54,8 +49,8 @@ def plan(project: Project, settings: GenerationSettings) -> Plan:
                 scene=key,
                 first_frame=_text(pair["first_frame"]),
                 last_frame=_text(pair["last_frame"]),
-                prompt=prompt(scene),
-                duration_s=duration_s(scene.get("duration")),
+                prompt=prompt(scene, speech=speech, limit=prompts.limit),
+                duration_s=duration_s(wanted_duration(scene)),
                 settings=settings,
             )
         )
@@ -125,16 +120,10 @@ def scene_order(key: str) -> tuple[bool, int, str, str]:
     return (True, 0, "", key)
 
 
-def prompt(scene: Mapping[str, object]) -> str:
-    """The scene's description, else what its other texts say, else a neutral sentence.
-
-    The provider requires a prompt, so that an empty one would fail a scene whose frames are complete.
-    """
-    description = _text(scene.get("description"))
-    if description:
-        return description
-    parts = [(label, _text(scene.get(name))) for name, label in _PROMPT_PARTS]
-    return " ".join(f"{label}{text.rstrip('.')}." for label, text in parts if text) or DEFAULT_PROMPT
+def wanted_duration(scene: Mapping[str, object]) -> object:
+    """Give a scene's `duration` if it can be read, else its `duration_sec`, which the application writes."""
+    duration = scene.get("duration")
+    return scene.get("duration_sec") if _seconds(duration) is None else duration
 
 
 def duration_s(wanted: object) -> int:
@@ -142,7 +131,7 @@ def duration_s(wanted: object) -> int:
 
     `wanted` is a number or text such as "5", "4s" or "6.5 seconds"; missing or unreadable gives the shortest.
     """
-    seconds = _seconds(wanted)
+    seconds = _seconds(wanted) or 0
     return next((duration for duration in DURATIONS_S if duration >= seconds), DURATIONS_S[-1])
 
 
@@ -151,13 +140,13 @@ def _scene_keys(project: Project) -> list[SceneKey]:
     return [SceneKey(key) for key in sorted(keys, key=scene_order)]
 
 
-def _seconds(wanted: object) -> float:
+def _seconds(wanted: object) -> float | None:
     if isinstance(wanted, str) and (match := _SECONDS.fullmatch(wanted.strip())):
         return float(match[1].replace(",", "."))
     if isinstance(wanted, bool) or not isinstance(wanted, int | float):
-        return 0
+        return None
     # Compared as it is: an integer may be too large for a float.
-    return wanted if isinstance(wanted, int) or math.isfinite(wanted) else 0
+    return wanted if isinstance(wanted, int) or math.isfinite(wanted) else None
 
 
 def _frames_problem(pair: Mapping[str, object]) -> str | None:

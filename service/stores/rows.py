@@ -9,13 +9,12 @@ from pydantic import TypeAdapter
 
 from service.clips.estimate import PastClip
 from service.clips.models import Clip, Project, ProjectOverview
+from service.clips.titles import title_line
 
 _CLIP = TypeAdapter(Clip)
 _PROJECT = TypeAdapter(Project)
 _OVERVIEW = TypeAdapter(ProjectOverview)
 _PAST_CLIP = TypeAdapter(PastClip)
-# A line of a list, not a script.
-_MAX_TITLE = 160
 
 
 def clip_row(clip: Clip) -> dict[str, object]:
@@ -76,7 +75,7 @@ def read_overview(row: Mapping[str, Any]) -> ProjectOverview:
         {
             **row,
             "project": read_project(row),
-            "title": " ".join(str(row["title"]).split())[:_MAX_TITLE],
+            "title": title_line(row["title"]),
             "thumbnails": [url for url in row["thumbnails"] if isinstance(url, str) and url],
             "scenes": row["scene_count"],
         }

@@ -23,6 +23,7 @@ from service.clips.models import (
     TaskUUID,
     UserId,
 )
+from service.clips.titles import title
 from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
 from service.stores.rows import (
     clip_row,
@@ -131,10 +132,7 @@ _OVERVIEWS = """
     )
     SELECT
         id, user_id, listed.clips, video_url, input_image_url, audio_recording_url, created_at, updated_at,
-        coalesce(nullif(trim(script), ''), (
-            SELECT CASE type WHEN 'object' THEN json_extract(value, '$.description') END
-            FROM json_each(listed.scenes) ORDER BY CAST(key AS INTEGER), key LIMIT 1
-        ), '') AS title,
+        project_title(script, scenes) AS title,
         (
             SELECT json_group_array(url) FROM (
                 SELECT CASE pairs.type
@@ -382,6 +380,7 @@ class _Connection:
             with _translated(self._path):
                 db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
                 db.row_factory = sqlite3.Row
+                db.create_function("project_title", 2, _project_title, deterministic=True)
                 # WAL lets reads go on beside a write; FULL makes a commit survive a power cut, since a
                 # webhook that was answered 2xx never comes again.
                 _UNTIL_FREE.copy()(db.execute, "PRAGMA journal_mode = WAL")
@@ -415,6 +414,10 @@ class _Connection:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _project_title(script: str | None, scenes: str | None) -> str:
+    return title(script, None if scenes is None else json.loads(scenes))
 
 
 def _decoded(row: sqlite3.Row) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from service.clips.estimate import UsualTime
 from service.clips.models import Clip, Project, ProjectOverview
 from service.clips.progress import Progress, SceneProgress, Stage, stage
+from service.clips.titles import title
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
 from service.workflow.projects import ProjectState
@@ -328,8 +329,9 @@ class ProjectNews(BaseModel):
 
 
 class ProjectDetail(ProjectSummary, ProjectNews):
-    """A project's row under its column names, and its jobs in scene order."""
+    """A project's row under its column names, its title as in the list, and its jobs in scene order."""
 
+    title: str
     script: str | None
     scenes: Any
     frames: Any
@@ -339,7 +341,8 @@ class ProjectDetail(ProjectSummary, ProjectNews):
         """Tell of a project and of all its clips; `more` are fields of a subclass."""
         row, scenes = state.row, state.progress.scenes
         columns = {name: getattr(row, name) for name in row.__dataclass_fields__}
-        return cls(**columns, **more, **_news(state, [s.clip for s in scenes if s.clip], times))
+        shown = title(row.script, row.scenes)
+        return cls(**columns, **more, title=shown, **_news(state, [s.clip for s in scenes if s.clip], times))
 
 
 class SnapshotEvent(ProjectDetail):

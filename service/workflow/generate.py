@@ -33,6 +33,7 @@ from service.clips.models import (
 from service.clips.ownership import Caller
 from service.clips.planning import Plan, choose, plan
 from service.clips.progress import Progress, SceneProgress, progress
+from service.clips.prompts import PromptRules
 from service.errors import (
     FramesNotReady,
     ProjectBusy,
@@ -111,6 +112,7 @@ class Generator:
     clock: Clock
     policy: Policy
     settings: GenerationSettings
+    prompts: PromptRules
     on_change: Callable[[], None]
 
     async def generate(self, project_id: ProjectId, caller: Caller) -> Generated:
@@ -175,8 +177,11 @@ class Generator:
             new = await self._record(project, buying, doubts.attempts, owner)
         return await self._submitted(project, scenes, new, doubts)
 
+    def _plan(self, project: Project) -> Plan:
+        return plan(project, self.settings, self.prompts)
+
     def _wanted(self, project: Project, scenes: _Scenes) -> Mapping[Fingerprint, ClipRequest]:
-        planned = plan(project, self.settings)
+        planned = self._plan(project)
         asked_for = scenes(planned)
         return {
             fingerprint(project.id, request): request
@@ -189,7 +194,7 @@ class Generator:
     ) -> Generated:
         """Send the new clips, and tell how the project stands after that."""
         await self.submitter.submit(new)
-        planned = plan(project, self.settings)
+        planned = self._plan(project)
         asked_for = scenes(planned)
         scene_of = {fingerprint(project.id, request): request.scene for request in planned.requests}
         waits, warnings = (

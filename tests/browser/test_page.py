@@ -248,6 +248,17 @@ async def test_projects_are_found_by_words_of_their_title(visit: Visit) -> None:
     await expect(visit.page.get_by_text("Nothing matches “zebra”.")).to_be_visible()
 
 
+async def test_project_is_titled_by_its_script_where_that_is_the_text_of_an_object(visit: Visit) -> None:
+    project_id = await visit.world.store({"1": {"visual_action": "Mara waits.", "duration_sec": 5}})
+    visit.world.rewrite(project_id, script={"title": "The red scarf", "logline": "Mara returns."})
+    await visit.open()
+    await expect(visit.page.locator(".project-card a")).to_have_text(["The red scarf"])
+    await visit.page.locator(".project-card a").click()
+    await expect(visit.page.get_by_role("heading", name="The red scarf", exact=True)).to_be_visible()
+    await expect(visit.page).to_have_title(re.compile("The red scarf"))
+    await expect(visit.scene("1")).to_contain_text("5 s")
+
+
 async def test_list_shows_how_each_project_stands(visit: Visit) -> None:
     project_id = await visit.world.store(scenes(2))
     await visit.world.generate(project_id)

@@ -13,6 +13,7 @@ from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy
 from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Unclear
 from service.clips.ownership import Operator
+from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable
 from service.metrics import Metrics
 from service.workflow.background import Background
@@ -76,7 +77,9 @@ async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
     inquiry = Inquiry(provider, clock, policy, sleep)
     interval = timedelta(seconds=10)
     poller = Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)
-    generator = Generator(store, inquiry, settler, submitter, clock, policy, SETTINGS, unwatched)
+    generator = Generator(
+        store, inquiry, settler, submitter, clock, policy, SETTINGS, PromptRules(), unwatched
+    )
     project_id = await store.create_project(
         ProjectDraft(**{"frames": frames(1, 2), "scenes": {}, **draft}), clock()
     )

@@ -1,6 +1,7 @@
 """What every store promises. Each test runs on each of them."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from service.clips.models import Clip, ClipStatus, FailureKind, Project, Project
 from service.clips.ownership import Operator
 from service.clips.planning import standing_order
 from service.clips.progress import progress
+from service.clips.titles import title
 from service.errors import ProjectBusy, ProjectEdited, StoreRefused
 from service.workflow.ports import Changes, ProjectDraft, Store
 from service.workflow.projects import Projects
@@ -475,6 +477,46 @@ async def test_overview_of_a_project_without_anything_is_empty(store: Store, dra
     await store.create_project(draft, NOON)
     (listed,) = await store.projects(10)
     assert (listed.title, listed.thumbnails, listed.cost_usd) == ("", [], 0)
+
+
+@pytest.mark.parametrize(
+    "scene", [{"description": " First. "}, {"description": 7, "visual_action": "A boat."}]
+)
+async def test_overview_titles_a_project_by_the_rule(store: Store, scene: object) -> None:
+    scripts = [
+        None,
+        " \t\u00a0\u3000\u001f",
+        "  Once upon\n a time ",
+        '{"title": "A short story", "logline": "Two meet.", "scenes": {"1": {"title": "Not this"}}}',
+        '\u00a0 {"title": "Padded"} \n',
+        '{"title": "  Of  two\\n lines ", "logline": "Two meet."}',
+        '{"title": 7, "logline": "Two meet."}',
+        '{"title": "\u2003", "logline": "Two meet."}',
+        '{"title": {"en": "Nested"}, "logline": ["Two meet."]}',
+        '{"title": null}',
+        "{}",
+        '{"title": "First", "title": "Last"}',
+        '{"title": "It was {never} \\"closed\\""',
+        "{Curly} beginnings",
+        '{"title": "Not a number", "rating": NaN}',
+        '{"title": "NUL", "scenes": "\\u0000"}',
+        '{"title": "No NUL", "scenes": "\\\\u0000"}',
+        '{"title": "Half a pair \\ud83d"}',
+        '{"title": "A pair \\ud83d\\ude00"}',
+        '{"title": "A line\nbreak"}',
+        '["title", "An array"]',
+        '"A string"',
+        "1984",
+        json.dumps({"scenes": ["x" * 300_000], "title": "Huge"}),
+        json.dumps({"title": "y" * 300_000}),
+        '{"title": "Deep", "scenes": ' + "[" * 500 + "]" * 500 + "}",
+    ]
+    scenes: dict[str, object] = {"10": {"description": "Last."}, "2": scene}
+    for minute, script in enumerate(scripts):
+        draft = ProjectDraft(frames={}, scenes=scenes, script=script)
+        await store.create_project(draft, NOON - timedelta(minutes=minute))
+    listed = [one.title for one in await store.projects(len(scripts))]
+    assert listed == [title(script, scenes) for script in scripts]
 
 
 async def test_past_clips_are_the_newest_successes_that_nobody_had_to_ask_for_again(

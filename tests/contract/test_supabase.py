@@ -23,6 +23,7 @@ from service.metrics import Metrics
 from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
 from service.workflow.background import Background
+from service.workflow.inquiry import Inquiry
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
@@ -393,10 +394,11 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
     await store.record(project_id, clips, NOON)
     clock, policy, interval = FixedClock(LATER), Policy(), timedelta(seconds=10)
     provider, metrics = ScriptedProvider(Acknowledged()), Metrics()
+    inquiry = Inquiry(provider, clock, policy)
     settler = Settler(store, policy, clock, str, lambda: None, metrics)
     submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
     pollers = [
-        Poller(store, provider, settler, submitter, Background(), clock, policy, interval, metrics)
+        Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)
         for _ in range(3)
     ]
     for _ in range(2):
@@ -594,7 +596,8 @@ async def test_bucket_is_made_by_a_role_that_is_no_superuser(postgres: Postgres)
                 "grant select, insert on clip_service.migrations to migrator;"
                 "set role migrator"
             )
-            await db.execute(MIGRATIONS[-1].sql)
+            (images,) = (one for one in MIGRATIONS if one.name.endswith("_images.sql"))
+            await db.execute(images.sql)
             await db.execute("reset role")
             assert await db.fetchval("select public from storage.buckets where id = 'images'")
         finally:

@@ -22,6 +22,7 @@ from service.clips.outcomes import (
     VideoRefused,
 )
 from service.clips.ownership import Operator
+from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
 from service.metrics import Metrics
@@ -70,7 +71,15 @@ class Parts:
         """Over these parts."""
         policy = self.inquiry.policy
         return Generator(
-            self.store, self.inquiry, self.settler, self.submitter, self.clock, policy, SETTINGS, unwatched
+            self.store,
+            self.inquiry,
+            self.settler,
+            self.submitter,
+            self.clock,
+            policy,
+            SETTINGS,
+            PromptRules(),
+            unwatched,
         )
 
     async def stored(self, one: Clip) -> Clip:

@@ -105,7 +105,7 @@ async def test_project_comes_back_under_its_column_names(world: World) -> None:
     body = {
         "frames": {"1": {"first_frame": "https://f.example/1.png", "last_frame": "https://f.example/2.png"}},
         "scenes": {"1": {"description": "x", "duration": "5"}},
-        "script": "Once",
+        "script": '{"title": "A short story"}',
         "input_image_url": "https://f.example/i.png",
         "audio_recording_url": "https://f.example/a.mp3",
     }
@@ -116,6 +116,7 @@ async def test_project_comes_back_under_its_column_names(world: World) -> None:
     assert (project["clips"], project["video_url"], project["jobs"]) == ({}, None, [])
     listed = (await world.get("/projects"))["projects"]
     assert [one["id"] for one in listed] == [stored["id"]]
+    assert project["title"] == listed[0]["title"] == "A short story"
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "x", "", "9" * 5000, "1.5"])

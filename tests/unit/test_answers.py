@@ -127,8 +127,9 @@ def test_lack_of_credit_ends_nothing_by_itself_and_a_smaller_batch_may_fare_bett
 def test_lack_of_credit_for_one_task_is_told_of_that_one_alone() -> None:
     outcomes = submission(200, {"data": [ack(A)], "errors": [error("insufficientCredits", B)]}).outcomes
     assert outcomes[A] == Acknowledged()
-    assert isinstance(outcomes[B], Throttled)
-    assert outcomes[B].no_credit
+    refused = outcomes[B]
+    assert isinstance(refused, Throttled)
+    assert refused.no_credit
 
 
 def test_account_code_is_told_by_any_status() -> None:

@@ -1,5 +1,6 @@
 import math
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 
 from service.clips.fingerprint import fingerprint
 from service.clips.models import ClipRequest, ClipStatus, FailureKind, Fingerprint, TaskUUID
-from service.clips.planning import DEFAULT_PROMPT, choose, duration_s, plan, prompt, scene_order
+from service.clips.planning import choose, duration_s, plan, scene_order
+from service.clips.prompts import PromptRules
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
+
+PROMPTS = PromptRules()
 
 
 def new_task_uuid() -> TaskUUID:
@@ -21,7 +25,7 @@ def wanted(one: ClipRequest) -> dict[Fingerprint, ClipRequest]:
 
 
 def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
-    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS)
+    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS, PROMPTS)
     assert [r.scene for r in planned.requests] == ["1", "2", "9", "10"]
     assert planned.requests[0].first_frame == "https://frames.example/1/first.png"
     assert planned.problems == {}
@@ -51,13 +55,13 @@ def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
     ],
 )
 def test_incomplete_scene_says_what_is_missing_while_the_others_go_on(pair: Any, problem: str) -> None:
-    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS)
+    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, PROMPTS)
     assert [r.scene for r in planned.requests] == ["1"]
     assert planned.problems == {"2": problem}
 
 
 def test_scene_without_any_frames_is_a_problem_and_not_forgotten() -> None:
-    planned = plan(project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS)
+    planned = plan(project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS, PROMPTS)
     assert planned.problems == {"2": "first_frame and last_frame missing"}
 
 
@@ -68,7 +72,7 @@ def test_scene_keys_sort_by_value_however_long_and_text_comes_last() -> None:
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "text", 7])
 def test_project_without_frames_plans_nothing(nothing: Any) -> None:
-    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS)
+    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS, PROMPTS)
     assert (list(planned.requests), planned.problems) == ([], {})
 
 
@@ -90,23 +94,40 @@ def test_duration_is_always_one_the_model_makes(wanted: Any) -> None:
     assert duration_s(wanted) in (4, 6, 8)
 
 
-def test_description_alone_is_the_prompt() -> None:
-    assert prompt({"description": " The sea. ", "visual_action": "ignored"}) == "The sea."
+@pytest.mark.parametrize(
+    ("scene", "seconds"),
+    [
+        *(({"duration_sec": 5}, 6), ({"duration_sec": "8s"}, 8), ({"duration_sec": None}, 4)),
+        *(({"duration": 4, "duration_sec": 8}, 4), ({"duration": "soon", "duration_sec": 8}, 8)),
+        *(({"duration": None, "duration_sec": "5.5"}, 6), ({"duration": True, "duration_sec": True}, 4)),
+    ],
+)
+def test_duration_counts_before_duration_sec_if_it_can_be_read(scene: Any, seconds: int) -> None:
+    (planned,) = plan(project(frames=frames(1), scenes={"1": scene}), SETTINGS, PROMPTS).requests
+    assert planned.duration_s == seconds
 
 
-def test_prompt_without_description_is_made_of_the_other_texts() -> None:
-    scene = {
-        "visual_action": "A boat leaves.",
-        "camera_motion": "pan left",
-        "emotion": "calm",
-        "setting": "dawn",
-    }
-    assert prompt(scene) == "A boat leaves. Camera: pan left. Emotion: calm. Setting: dawn."
-    assert prompt({"description": "", "camera_motion": None, "setting": "dawn"}) == "Setting: dawn."
+@pytest.mark.parametrize(
+    ("sound", "wished", "spoken"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_dialogue_is_spoken_only_where_sound_is_on_and_it_is_wished(
+    *, sound: bool, wished: bool, spoken: bool
+) -> None:
+    scenes = {"1": {"visual_action": "She waits.", "dialogue": "You came."}}
+    planned = plan(
+        project(frames=frames(1), scenes=scenes),
+        replace(SETTINGS, generate_audio=sound),
+        PromptRules(speak_dialogue=wished),
+    )
+    prompt = planned.requests[0].prompt
+    assert prompt == 'She waits. The character says: "You came."' if spoken else prompt == "She waits."
 
 
-def test_scene_without_any_text_gets_a_neutral_prompt() -> None:
-    assert prompt({}) == DEFAULT_PROMPT
+def test_prompts_are_planned_within_the_limit() -> None:
+    scenes = {"1": {"description": "A boat leaves the harbour. Gulls follow it."}}
+    planned = plan(project(frames=frames(1), scenes=scenes), SETTINGS, PromptRules(limit=30))
+    assert planned.requests[0].prompt == "A boat leaves the harbour."
 
 
 def test_first_call_makes_a_first_attempt() -> None:

@@ -47,6 +47,7 @@ export interface Job {
 interface ProjectRow {
   id: string;
   /** By task UUID: "pending", "failed" or the video's URL. */
+  title: string;
   clips: Record<string, string>;
   video_url: string | null;
   input_image_url: string | null;
@@ -56,7 +57,6 @@ interface ProjectRow {
 }
 
 export interface ProjectSummary extends ProjectRow {
-  title: string;
   thumbnails: string[];
   counts: Tally;
   cost_usd: number;

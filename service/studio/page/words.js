@@ -88,14 +88,13 @@ export function scenesOf(project) {
       first: asText(frames[key]?.first_frame),
       last: asText(frames[key]?.last_frame),
       prompt: promptOf(scenes[key]),
-      duration: scenes[key]?.duration,
+      duration: scenes[key]?.duration ?? scenes[key]?.duration_sec,
       job: jobs.get(key) ?? null,
     }));
 }
 
 export function titleOf(project) {
-  const text = project.title || project.script || promptOf(Object.values(asObject(project.scenes))[0]);
-  const line = text?.trim().split("\n")[0] || "Untitled video";
+  const line = project.title || "Untitled video";
   return line.length > 120 ? `${line.slice(0, 119).trimEnd()}…` : line;
 }
 

@@ -1,0 +1,51 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.clips.titles import title
+
+SCENES = {
+    "10": {"description": "Last."},
+    "2": {"description": "A boat leaves.", "visual_action": "It leaves."},
+}
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ('{"title": "A short story", "logline": "Two meet."}', "A short story"),
+        ('{"title": "", "logline": "Two meet."}', "Two meet."),
+        ('{"title": 1984, "logline": "Two meet."}', "Two meet."),
+        ('{"scenes": {"1": {"title": "Not this"}}}', "A boat leaves."),
+        ("Once upon\n  a time", "Once upon a time"),
+        ('{"title": "Never closed"', '{"title": "Never closed"'),
+        ('["An array"]', '["An array"]'),
+        ("  ", "A boat leaves."),
+        (None, "A boat leaves."),
+    ],
+)
+def test_title_is_the_scripts_else_the_first_scenes(script: str | None, expected: str) -> None:
+    assert title(script, SCENES) == expected
+
+
+def test_first_scenes_action_is_the_title_where_it_has_no_description() -> None:
+    assert title(None, {"1": {"visual_action": "It leaves."}, "2": {"description": "Later."}}) == "It leaves."
+
+
+@pytest.mark.parametrize("scenes", [None, [], {}, "text", {"1": None}, {"1": {"description": 7}}])
+def test_project_without_any_text_has_an_empty_title(scenes: Any) -> None:
+    assert title("{}", scenes) == ""
+
+
+def test_deep_script_is_no_error() -> None:
+    deep = '{"title": ' + "[" * 100_000
+    assert title(deep, None) == deep[:160]
+
+
+@given(st.text() | st.text().map(lambda text: f'{{"title": {text}'), st.dictionaries(st.text(), st.text()))
+def test_title_is_one_short_line(script: str, scenes: Any) -> None:
+    made = title(script, scenes)
+    assert made == " ".join(made.split()) or len(made) == 160
+    assert len(made) <= 160
