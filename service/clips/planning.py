@@ -19,8 +19,6 @@ from service.clips.models import (
     TaskUUID,
 )
 
-# Whole seconds that Veo 3.1 makes from frames (the provider's documentation; 7 is for extensions only).
-DURATIONS_S = (4, 6, 8)
 DEFAULT_PROMPT = "Smooth, natural motion from the first frame to the last."
 _PROMPT_PARTS = (
     ("visual_action", ""),
@@ -39,8 +37,11 @@ class Plan:
     problems: Mapping[SceneKey, str]
 
 
-def plan(project: Project, settings: GenerationSettings) -> Plan:
-    """Plan one clip for each scene that has both frames as http(s) URLs."""
+def plan(project: Project, settings: GenerationSettings, durations_s: Sequence[int]) -> Plan:
+    """Plan one clip for each scene that has both frames as http(s) URLs.
+
+    `durations_s` are the whole seconds that the model of the settings makes, ascending.
+    """
     frames, scenes = _mapping(project.frames), _mapping(project.scenes)
     problems: dict[SceneKey, str] = {}
     requests: list[ClipRequest] = []
@@ -55,7 +56,7 @@ def plan(project: Project, settings: GenerationSettings) -> Plan:
                 first_frame=_text(pair["first_frame"]),
                 last_frame=_text(pair["last_frame"]),
                 prompt=prompt(scene),
-                duration_s=duration_s(scene.get("duration")),
+                duration_s=duration_s(scene.get("duration"), durations_s),
                 settings=settings,
             )
         )
@@ -128,13 +129,13 @@ def prompt(scene: Mapping[str, object]) -> str:
     return " ".join(f"{label}{text.rstrip('.')}." for label, text in parts if text) or DEFAULT_PROMPT
 
 
-def duration_s(wanted: object) -> int:
-    """The shortest duration the model makes that covers `wanted`, in seconds; the longest at most.
+def duration_s(wanted: object, durations_s: Sequence[int]) -> int:
+    """The shortest of a model's durations that covers `wanted`, in seconds; the longest at most.
 
     `wanted` is a number or text such as "5", "4s" or "6.5 seconds"; missing or unreadable gives the shortest.
     """
     seconds = _seconds(wanted)
-    return next((duration for duration in DURATIONS_S if duration >= seconds), DURATIONS_S[-1])
+    return next((duration for duration in durations_s if duration >= seconds), durations_s[-1])
 
 
 def _scene_keys(project: Project) -> list[SceneKey]:

@@ -7,14 +7,15 @@ from itertools import islice
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_random
 
+from service.clips.catalogue import Catalogue
 from service.clips.fingerprint import fingerprint
 from service.clips.models import (
+    Choice,
     Clip,
     ClipRequest,
     ClipStatus,
     FailureKind,
     Fingerprint,
-    GenerationSettings,
     ProjectId,
     SceneKey,
     SettledBy,
@@ -75,17 +76,23 @@ class Generator:
     settler: Settler
     submitter: Submitter
     clock: Clock
-    settings: GenerationSettings
+    catalogue: Catalogue
     on_change: Callable[[], None]
 
-    async def generate(self, project_id: ProjectId, caller: Caller) -> Generated:
+    async def generate(
+        self, project_id: ProjectId, caller: Caller, choice: Choice | None = None
+    ) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
 
-        Raises ProjectNotFound; FramesNotReady, if no scene is complete; ProviderRefused, if Runware refused
-        the account and so all new jobs; ProviderUnavailable, if nothing may be bought before Runware has said
-        how earlier jobs stand, and it can't be asked; ProjectBusy, if another call keeps asking for longer
-        than a person waits; StoreUnavailable.
+        A `choice` becomes the project's; without one that of an earlier call stands.
+
+        Raises ProjectNotFound; ChoiceRefused, before anything is stored; FramesNotReady, if no scene is
+        complete; ProviderRefused, if Runware refused the account and so all new jobs; ProviderUnavailable, if
+        nothing may be bought before Runware has said how earlier jobs stand, and it can't be asked;
+        ProjectBusy, if another call keeps asking for longer than a person waits; StoreUnavailable.
         """
+        if choice is not None:
+            await self._choose(project_id, caller, choice)
         planned = await self._plan(project_id, caller)
         if not planned.requests:
             raise FramesNotReady(_not_ready(planned.problems))
@@ -111,7 +118,16 @@ class Generator:
         return await self._make(project_id, planned, only=failed)
 
     async def _plan(self, project_id: ProjectId, caller: Caller) -> Plan:
-        return plan(await existing_project(self.store, project_id, caller), self.settings)
+        project = await existing_project(self.store, project_id, caller)
+        settings = self.catalogue.settings(project.choice)
+        return plan(project, settings, self.catalogue.model(settings.model).durations_s)
+
+    async def _choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
+        project = await existing_project(self.store, project_id, caller)
+        chosen = choice.over(project.choice)
+        self.catalogue.settings(chosen)
+        await self.store.choose(project_id, chosen, self.clock())
+        self.on_change()
 
     async def _make(
         self, project_id: ProjectId, planned: Plan, only: Collection[SceneKey] | None = None

@@ -32,7 +32,7 @@ from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
-from tests.builders import SETTINGS, VIDEO_URL, MovableClock, clip, frames
+from tests.builders import CATALOGUE, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
 from tests.scrape import Scrape
 
@@ -264,7 +264,7 @@ class Purchase:
 @pytest.fixture
 async def timed_out(parts: Parts) -> Purchase:
     generator = Generator(
-        parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, SETTINGS, unwatched
+        parts.store, parts.provider, parts.settler, parts.submitter, parts.clock, CATALOGUE, unwatched
     )
     project_id = await parts.store.create_project(ProjectDraft(frames=frames(1), scenes={}), parts.clock())
     await generator.generate(project_id, Operator())

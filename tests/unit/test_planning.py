@@ -1,5 +1,6 @@
 import math
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from service.clips.models import ClipRequest, ClipStatus, FailureKind, Fingerpri
 from service.clips.planning import DEFAULT_PROMPT, choose, duration_s, plan, prompt, scene_order
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
 
+VEO_SECONDS = (4, 6, 8)
+
 
 def new_task_uuid() -> TaskUUID:
     return TaskUUID(str(uuid.uuid4()))
@@ -21,7 +24,7 @@ def wanted(one: ClipRequest) -> dict[Fingerprint, ClipRequest]:
 
 
 def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
-    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS)
+    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS, VEO_SECONDS)
     assert [r.scene for r in planned.requests] == ["1", "2", "9", "10"]
     assert planned.requests[0].first_frame == "https://frames.example/1/first.png"
     assert planned.problems == {}
@@ -51,13 +54,15 @@ def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
     ],
 )
 def test_incomplete_scene_says_what_is_missing_while_the_others_go_on(pair: Any, problem: str) -> None:
-    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS)
+    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, VEO_SECONDS)
     assert [r.scene for r in planned.requests] == ["1"]
     assert planned.problems == {"2": problem}
 
 
 def test_scene_without_any_frames_is_a_problem_and_not_forgotten() -> None:
-    planned = plan(project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS)
+    planned = plan(
+        project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS, VEO_SECONDS
+    )
     assert planned.problems == {"2": "first_frame and last_frame missing"}
 
 
@@ -68,7 +73,7 @@ def test_scene_keys_sort_by_value_however_long_and_text_comes_last() -> None:
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "text", 7])
 def test_project_without_frames_plans_nothing(nothing: Any) -> None:
-    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS)
+    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS, VEO_SECONDS)
     assert (list(planned.requests), planned.problems) == ([], {})
 
 
@@ -82,12 +87,24 @@ def test_project_without_frames_plans_nothing(nothing: Any) -> None:
     ],
 )
 def test_duration_is_the_shortest_that_covers_the_scenes(wanted: Any, seconds: int) -> None:
-    assert duration_s(wanted) == seconds
+    assert duration_s(wanted, VEO_SECONDS) == seconds
+
+
+@pytest.mark.parametrize(
+    ("durations_s", "wanted", "seconds"),
+    [((5, 10), 4, 5), ((5, 10), 6, 10), ((5, 10), 60, 10), (range(3, 16), 4.5, 5), (range(3, 16), "1s", 3)],
+)
+def test_duration_follows_the_models_list(durations_s: Sequence[int], wanted: Any, seconds: int) -> None:
+    assert duration_s(wanted, durations_s) == seconds
+    (planned,) = plan(
+        project(frames=frames(1), scenes={"1": {"duration": wanted}}), SETTINGS, durations_s
+    ).requests
+    assert planned.duration_s == seconds
 
 
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
 def test_duration_is_always_one_the_model_makes(wanted: Any) -> None:
-    assert duration_s(wanted) in (4, 6, 8)
+    assert duration_s(wanted, VEO_SECONDS) in (4, 6, 8)
 
 
 def test_description_alone_is_the_prompt() -> None:
