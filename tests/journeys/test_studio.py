@@ -90,7 +90,7 @@ async def test_config_tells_the_limits_that_the_calls_have(world: World) -> None
 async def test_config_tells_of_each_allowed_model_what_can_be_chosen_and_what_is_made_otherwise(
     tmp_path: Path,
 ) -> None:
-    settings = {
+    settings: dict[str, Any] = {
         "runware_models": f"{LITE},luma:ray@3.2",
         "runware_resolution": "1080p",
         "runware_generate_audio": True,
