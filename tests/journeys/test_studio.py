@@ -74,7 +74,7 @@ async def test_client_can_be_loaded_by_a_page_of_an_allowed_origin(world: World)
 
 
 async def test_config_tells_the_limits_that_the_calls_have(world: World) -> None:
-    config = await world.get("/studio/config")
+    config = dict(await world.get("/studio/config"))
     assert [model["air"] for model in config.pop("models")] == [VEO, FAST, LITE]
     assert config == {
         "sign_in": "none",
