@@ -33,7 +33,7 @@ export function openRemake({ clips, config, current, scenes, onMake }) {
         h(
           "p",
           { class: "muted" },
-          "Clips that are there stay kept: to go back to what made them costs nothing, as long as frames and prompts are the same.",
+          "The clips you have are kept. Going back to their model costs nothing while frames and prompts stay the same.",
         ),
       ),
       h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, estimate), make),
@@ -72,4 +72,5 @@ export function openRemake({ clips, config, current, scenes, onMake }) {
   document.body.append(dialog);
   update();
   dialog.showModal();
+  fields.element.querySelector("select").focus();
 }
