@@ -36,7 +36,7 @@ class VideoModel:
     resolutions: Sequence[str]
     default_resolution: str
     sound: bool
-    frames: FrameLimits = field(default_factory=FrameLimits)
+    frame_limits: FrameLimits = field(default_factory=FrameLimits)
     prices: Mapping[Variant, ListedPrice] = field(default_factory=dict)
     prompt_limit: int | None = None
 
@@ -95,7 +95,7 @@ class Catalogue:
     @property
     def frame_limits(self) -> FrameLimits:
         """The narrowest limits of the models, so that a frame that is taken fits each of them."""
-        limits = [model.frames for model in self.models]
+        limits = [model.frame_limits for model in self.models]
         return FrameLimits(
             min_side_px=max(one.min_side_px for one in limits),
             max_side_px=min(one.max_side_px for one in limits),

@@ -71,7 +71,7 @@ def test_choice_that_is_not_allowed_any_more_is_still_shown() -> None:
 
 def test_frame_limits_are_those_that_fit_every_model() -> None:
     assert CATALOGUE.frame_limits == FrameLimits(300, 2048, 20_000_000)
-    narrow = replace(video_model(FAST), frames=FrameLimits(400, 4096, 10_000_000))
+    narrow = replace(video_model(FAST), frame_limits=FrameLimits(400, 4096, 10_000_000))
     limits = Catalogue([video_model(VEO), narrow], SETTINGS).frame_limits
     assert limits == FrameLimits(400, 2048, 10_000_000)
 

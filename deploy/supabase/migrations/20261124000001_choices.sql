@@ -1,7 +1,7 @@
 -- What people choose for a project's clips: model, resolution, sound. And frames of 20 MB.
 
--- A table of its own, which the API does not expose: whoever may edit a project by its row may not thereby choose
--- what the account pays for. Null leaves it to the installation.
+-- A table of its own, which the API does not expose: editing a project's row does not change what the account pays
+-- for. Null leaves it to the installation.
 create table if not exists clip_service.choices (
     project_id uuid primary key references public.projects (id) on delete cascade,
     model text,
