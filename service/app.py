@@ -78,6 +78,7 @@ def runware_for(settings: Settings) -> RunwareClient:
         submit_within=timedelta(seconds=settings.submission_grace_seconds * _SUBMISSION_SHARE_OF_GRACE),
         callbacks=callbacks_for(settings),
         check=video_url_check(settings.video_hosts),
+        ttl_seconds=settings.runware_ttl_seconds,
     )
 
 
@@ -115,7 +116,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     interval = timedelta(seconds=settings.poll_interval_seconds)
     inquiry = Inquiry(runware, clock, policy)
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
-    past = Past(store, settings.generation)
+    past = Past(store)
+    catalogue = settings.catalogue
     handlers = Handlers(
         generator=Generator(
             store,
@@ -124,7 +126,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             submitter,
             clock,
             policy,
-            settings.generation,
+            catalogue,
             settings.prompts,
             watcher.look_soon,
         ),
@@ -137,8 +139,10 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         check_video_url=video_url_check(settings.video_hosts),
         watcher=watcher,
         past=past,
+        catalogue=catalogue,
+        ttl_seconds=settings.runware_ttl_seconds,
         clock=clock,
-        studio=Studio(uploads, past, settings.public_url, _sign_in(settings)),
+        studio=Studio(uploads, past, catalogue, settings.public_url, _sign_in(settings)),
         webhook_meter=metrics,
         metrics_text=metrics.text,
     )

@@ -41,6 +41,12 @@ class FramesNotReady(ServiceError):
     code = "frames_not_ready"
 
 
+class ChoiceRefused(ServiceError):
+    """The model, resolution or sound that was chosen is not to be had here. Nothing was bought."""
+
+    code = "choice_refused"
+
+
 class ClipNotFound(ServiceError):
     """There is no clip with this task UUID."""
 

@@ -10,9 +10,11 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from service.addresses import http_url, is_loopback
 from service.apikeys import KeyKind, claimed_kind
+from service.clips.catalogue import Catalogue
 from service.clips.models import GenerationSettings
 from service.clips.prompts import PromptRules
 from service.errors import ServiceError
+from service.runware.models import video_model
 from service.runware.tasks import RESERVED_KEYS
 
 # A shorter secret than this can be guessed by machine; `openssl rand -hex 32` gives 64.
@@ -77,6 +79,12 @@ def _unreserved(extra: dict[str, Any]) -> dict[str, Any]:
     return extra
 
 
+def _air(air: str) -> str:
+    if not re.fullmatch(r"[\w.-]+:[\w.-]+@[\w.-]+", air):
+        raise ValueError("write AIRs such as google:3@2, separated by commas")
+    return air
+
+
 def _origin(origin: str) -> str:
     if origin != "*" and not re.fullmatch(r"https?://[^/,\s]+", origin):
         raise ValueError("write origins such as https://app.example.com, without a path, or *")
@@ -104,10 +112,23 @@ class Settings(BaseSettings):
 
     runware_api_key: SecretStr = Field(description="The account's key, from Runware's dashboard.")
     runware_api_url: HttpURL = Field("https://api.runware.ai/v1", description="Where Runware's API is.")
-    runware_model: str = Field("google:3@2", min_length=1, description="Veo 3.1; google:3@3 is Veo 3.1 Fast.")
-    runware_resolution: Literal["720p", "1080p", "4K"] = Field("720p", description="720p, 1080p or 4K.")
+    runware_model: str = Field(
+        "google:3@2", min_length=1, description="Model where nobody chose; google:3@2 is Veo 3.1."
+    )
+    runware_models: Annotated[tuple[Annotated[str, AfterValidator(_air)], ...], *CommaSeparated] = Field(
+        default=("google:3@2", "google:3@3", "google:veo@3.1-lite"),
+        description="Models that may be chosen, comma-separated; RUNWARE_MODEL always may.",
+    )
+    runware_resolution: Literal["360p", "480p", "540p", "720p", "1080p", "4K"] = Field(
+        "720p", description="Resolution where nobody chose, if the model has it."
+    )
     runware_generate_audio: bool = Field(
-        default=False, description="Let the model make sound; it costs more."
+        default=False, description="Let the model make sound where nobody chose; it costs more."
+    )
+    runware_ttl_seconds: int | None = Field(
+        default=None,
+        ge=60,
+        description="How long links to videos live; Runware's own time, of some 30 days, unless set.",
     )
     prompt_dialogue: bool = Field(
         default=True, description="Have the scene's dialogue spoken where sound is on."
@@ -180,7 +201,7 @@ class Settings(BaseSettings):
 
     @property
     def generation(self) -> GenerationSettings:
-        """The part that goes into every task, and so into a clip's fingerprint."""
+        """What is made where nobody chose; it goes into the task, and so into a clip's fingerprint."""
         return GenerationSettings(
             model=self.runware_model,
             resolution=self.runware_resolution,
@@ -192,6 +213,14 @@ class Settings(BaseSettings):
     def prompts(self) -> PromptRules:
         """What decides about prompts, and so goes into the fingerprint with them."""
         return PromptRules(speak_dialogue=self.prompt_dialogue)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models that may be chosen, and what is made where nobody chose."""
+        airs = dict.fromkeys(self.runware_models)
+        if self.runware_model not in airs:
+            airs = {self.runware_model: None, **airs}
+        return Catalogue([video_model(air) for air in airs], self.generation)
 
     @property
     def uploads_path(self) -> Path:
@@ -225,6 +254,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PUBLIC_URL is set, but WEBHOOK_SECRET is not, so that anyone could push results: "
                 "set WEBHOOK_SECRET to the output of: openssl rand -hex 32"
+            )
+        model = video_model(self.runware_model)
+        # Only one that was written: the default gives way to what the model makes.
+        if "runware_resolution" in self.model_fields_set and self.runware_resolution not in model.resolutions:
+            raise ValueError(
+                f"RUNWARE_RESOLUTION is {self.runware_resolution}, which {model.name} does not make: "
+                f"set it to one of {', '.join(model.resolutions)}"
+                if model.resolutions
+                else f"RUNWARE_RESOLUTION means nothing to {model.name}: take it out"
             )
         self._check_supabase()
         callers_are_known = self.service_token or self.supabase_url

@@ -4,15 +4,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
+from typing import Literal
 
-from service.clips.models import GenerationSettings
+from service.clips.catalogue import Variant, VideoModel
 
-# USD a second of video, by model, resolution and sound. Runware publishes these two alone; for any other
-# the past has to tell, and without one there is no estimate.
-PUBLISHED_USD_PER_SECOND: Mapping[tuple[str, str, bool], float] = {
-    ("google:3@3", "1080p", False): 0.10,
-    ("google:3@3", "1080p", True): 0.15,
-}
 # Fewer clips than this say little about the next one.
 _MIN_SAMPLES = 3
 _MAX_SAMPLES = 200
@@ -43,10 +38,10 @@ class UsualTime:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD a second of video; `published` by Runware, else what past clips cost."""
+    """USD a second of video: what `past` clips cost here, else what the `table` of models says."""
 
     usd_per_second: float
-    published: bool
+    basis: Literal["past", "table"]
 
 
 # From reports of other callers: 30 seconds to several minutes.
@@ -73,17 +68,17 @@ def share_done(waited_s: float, usual: UsualTime) -> float:
     return _AT_MOST - (_AT_MOST - _AT_P90) * math.exp(-overtime)
 
 
-def price(settings: GenerationSettings, past: Iterable[PastClip]) -> Price | None:
-    """Give what a second of video costs with these settings; None if neither Runware nor the past says."""
-    wanted = (settings.model, settings.resolution, settings.generate_audio)
-    if (published := PUBLISHED_USD_PER_SECOND.get(wanted)) is not None:
-        return Price(published, published=True)
+def price(model: VideoModel, variant: Variant, past: Iterable[PastClip]) -> Price | None:
+    """Give what a second of a model's video costs; None if neither the past nor the table says."""
     paid = [
         clip.cost_usd / clip.duration_s
         for clip in past
-        if clip.cost_usd and (clip.model, clip.resolution, clip.generate_audio) == wanted
+        if clip.cost_usd and clip.model == model.air and (clip.resolution, clip.generate_audio) == variant
     ]
-    return Price(round(median(paid[:_MAX_SAMPLES]), 4), published=False) if paid else None
+    if paid:
+        return Price(round(median(paid[:_MAX_SAMPLES]), 4), "past")
+    listed = model.prices.get(variant)
+    return None if listed is None else Price(listed.usd_per_second, "table")
 
 
 def _usual(seconds: Sequence[float]) -> UsualTime:

@@ -4,10 +4,8 @@ import struct
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Room for an uncompressed-looking PNG of 1080x1920; what is larger is no frame.
-MAX_IMAGE_BYTES = 10 * 1024 * 1024
-# Runware's models refuse what is smaller, and nothing needs more than 8K.
-MIN_SIDE_PX, MAX_SIDE_PX = 16, 8192
+# Runware documents "20MB"; of its two readings this is the smaller.
+MAX_IMAGE_BYTES = 20_000_000
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -30,6 +28,18 @@ class ImageType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """Which images a model takes as frames: pixels of each side, and bytes.
+
+    The defaults are what Runware documents for its video models (documentation of October 2025).
+    """
+
+    min_side_px: int = 300
+    max_side_px: int = 2048
+    max_bytes: int = MAX_IMAGE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """What the head of an image says: its kind, and its size in pixels."""
 
@@ -37,10 +47,9 @@ class Image:
     width: int
     height: int
 
-    @property
-    def usable(self) -> bool:
+    def fits(self, limits: FrameLimits) -> bool:
         """Whether both sides are of a size that a frame can have."""
-        return all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in (self.width, self.height))
+        return all(limits.min_side_px <= side <= limits.max_side_px for side in (self.width, self.height))
 
 
 def read_image(content: bytes) -> Image | None:

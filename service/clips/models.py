@@ -82,15 +82,39 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class GenerationSettings:
-    """The part of a request that the installation decides, not the scene.
+    """The part of a request that the installation and the project's choice decide, not the scene.
 
-    `extra` is an RFC 7396 merge patch for the task as it is sent.
+    `resolution` is empty where the model has no choice of it. `extra` is an RFC 7396 merge patch for the
+    task as it is sent.
     """
 
     model: str
     resolution: str
     generate_audio: bool
     extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose for a project; None leaves it to the installation."""
+
+    model: str | None = None
+    resolution: str | None = None
+    audio: bool | None = None
+
+    def over(self, earlier: "Choice") -> "Choice":
+        """Give the project's choice after this one.
+
+        A choice that names a model begins anew. Without one it stays with the earlier model, so that a call
+        for another resolution does not change, unasked, which model is paid for.
+        """
+        if self.model is not None:
+            return self
+        return Choice(
+            model=earlier.model,
+            resolution=earlier.resolution if self.resolution is None else self.resolution,
+            audio=earlier.audio if self.audio is None else self.audio,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +189,8 @@ class Project:
     `frames` and `scenes` are as the web application wrote them: nothing about their insides is certain.
     `clips` is the projection of the current clips, `{task UUID: "pending" | "failed" | video URL}`.
     `edited` is the sequence number of the last edit that the row shows.
-    `user_id` is its owner's; a project without one belongs to nobody in particular.
+    `user_id` is its owner's; a project without one belongs to nobody in particular. `choice` is what was
+    chosen for its next clips.
     """
 
     id: ProjectId
@@ -180,6 +205,7 @@ class Project:
     audio_recording_url: str | None = None
     user_id: UserId | None = None
     edited: int = 1
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,6 @@ from service.clips.models import (
 )
 from service.clips.prompts import PromptRules, prompt
 
-# Whole seconds that Veo 3.1 makes from frames (the provider's documentation; 7 is for extensions only).
-DURATIONS_S = (4, 6, 8)
 _SECONDS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 
 
@@ -33,8 +31,13 @@ class Plan:
     problems: Mapping[SceneKey, str]
 
 
-def plan(project: Project, settings: GenerationSettings, prompts: PromptRules) -> Plan:
-    """Plan one clip for each scene that has both frames as http(s) URLs."""
+def plan(
+    project: Project, settings: GenerationSettings, durations_s: Sequence[int], prompts: PromptRules
+) -> Plan:
+    """Plan one clip for each scene that has both frames as http(s) URLs.
+
+    `durations_s` are the whole seconds that the model of the settings makes, ascending.
+    """
     speech = settings.generate_audio and prompts.speak_dialogue
     frames, scenes = _mapping(project.frames), _mapping(project.scenes)
     problems: dict[SceneKey, str] = {}
@@ -50,7 +53,7 @@ def plan(project: Project, settings: GenerationSettings, prompts: PromptRules) -
                 first_frame=_text(pair["first_frame"]),
                 last_frame=_text(pair["last_frame"]),
                 prompt=prompt(scene, speech=speech, limit=prompts.limit),
-                duration_s=duration_s(wanted_duration(scene)),
+                duration_s=duration_s(wanted_duration(scene), durations_s),
                 settings=settings,
             )
         )
@@ -126,13 +129,13 @@ def wanted_duration(scene: Mapping[str, object]) -> object:
     return scene.get("duration_sec") if _seconds(duration) is None else duration
 
 
-def duration_s(wanted: object) -> int:
-    """The shortest duration the model makes that covers `wanted`, in seconds; the longest at most.
+def duration_s(wanted: object, durations_s: Sequence[int]) -> int:
+    """The shortest of a model's durations that covers `wanted`, in seconds; the longest at most.
 
     `wanted` is a number or text such as "5", "4s" or "6.5 seconds"; missing or unreadable gives the shortest.
     """
     seconds = _seconds(wanted) or 0
-    return next((duration for duration in DURATIONS_S if duration >= seconds), DURATIONS_S[-1])
+    return next((duration for duration in durations_s if duration >= seconds), durations_s[-1])
 
 
 def _scene_keys(project: Project) -> list[SceneKey]:

@@ -71,6 +71,7 @@ class RunwareClient:
         submit_within: timedelta,
         callbacks: CallbackURLs,
         check: URLCheck,
+        ttl_seconds: int | None = None,
     ) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept-Encoding": "identity"}
@@ -79,6 +80,7 @@ class RunwareClient:
         self._submit_within = submit_within
         self._callbacks = callbacks
         self._check = check
+        self._ttl_seconds = ttl_seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,7 +100,10 @@ class RunwareClient:
 
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         """Send one batch of clips' tasks; an outcome for each, `Unclear` where it may or may not be taken."""
-        tasks = {clip.task_uuid: video_task(clip, self._callbacks.url(clip.task_uuid)) for clip in clips}
+        tasks = {
+            clip.task_uuid: video_task(clip, self._callbacks.url(clip.task_uuid), self._ttl_seconds)
+            for clip in clips
+        }
         outcomes: dict[TaskUUID, Outcome] = dict.fromkeys(tasks, Unclear("the submission took too long"))
 
         async def exchange(batch: Sequence[TaskUUID]) -> Answer:

@@ -1,7 +1,8 @@
 import uuid
 from collections.abc import Mapping
 
-from service.clips.models import Clip, TaskUUID
+from service.clips.models import Clip, ClipRequest, TaskUUID
+from service.runware.models import FrameForm, TaskForm, task_form
 
 # What the service decides for every task; RUNWARE_EXTRA may not touch these, or results could not be matched.
 RESERVED_KEYS = frozenset({"taskType", "taskUUID", "webhookURL"})
@@ -9,37 +10,36 @@ RESERVED_KEYS = frozenset({"taskType", "taskUUID", "webhookURL"})
 Task = dict[str, object]
 
 
-def video_task(clip: Clip, callback_url: str | None) -> Task:
+def video_task(clip: Clip, callback_url: str | None, ttl_seconds: int | None = None) -> Task:
     """Build the `videoInference` task of a clip.
 
     The same clip always gives the same task, so that sending it again is safe. With frames the video takes
-    their aspect, and `width` and `height` may not be sent. `enhancePrompt` can't be turned off on Veo 3.1.
+    their aspect, and `width` and `height` may not be sent. `ttl_seconds` is how long the video's link shall
+    live; it is no part of the fingerprint, since it does not decide what is made.
     """
-    request = clip.request
+    settings = clip.request.settings
+    form = task_form(settings.model)
     task: Task = {
-        "model": request.settings.model,
-        "positivePrompt": request.prompt,
-        "inputs": {
-            "frameImages": [
-                {"image": request.first_frame, "frame": "first"},
-                {"image": request.last_frame, "frame": "last"},
-            ]
-        },
-        "duration": request.duration_s,
-        "resolution": request.settings.resolution,
-        "providerSettings": {
-            "google": {"generateAudio": request.settings.generate_audio, "enhancePrompt": True}
-        },
+        "model": settings.model,
+        "positivePrompt": clip.request.prompt,
+        "inputs": {"frameImages": _frame_images(clip.request, form)},
+        "duration": clip.request.duration_s,
         "numberResults": 1,
         "outputType": "URL",
         "outputFormat": "MP4",
         "includeCost": True,
         "deliveryMethod": "async",
     }
-    merged = merge_patch(task, request.settings.extra)
+    if form.resolution and settings.resolution:
+        task["resolution"] = settings.resolution
+    if form.provider:
+        task["providerSettings"] = {form.provider: {form.sound: settings.generate_audio, **form.fixed}}
+    merged = merge_patch(task, settings.extra)
     merged |= {"taskType": "videoInference", "taskUUID": clip.task_uuid}
     if callback_url is not None:
         merged["webhookURL"] = callback_url
+    if ttl_seconds is not None:
+        merged["ttl"] = ttl_seconds
     return merged
 
 
@@ -70,3 +70,12 @@ def merge_patch(target: Mapping[str, object], patch: Mapping[str, object]) -> Ta
         else:
             merged[key] = value
     return merged
+
+
+def _frame_images(request: ClipRequest, form: TaskForm) -> list[object]:
+    if form.frames is FrameForm.PLAIN:
+        return [request.first_frame, request.last_frame]
+    return [
+        {"image": request.first_frame, "frame": "first"},
+        {"image": request.last_frame, "frame": "last"},
+    ]

@@ -66,7 +66,8 @@ def read_clip(row: Mapping[str, object]) -> Clip:
 def read_project(row: Mapping[str, object]) -> Project:
     """Read a project from its columns; one that was not selected, or is null, keeps its default."""
     known = {name: value for name, value in row.items() if value is not None}
-    return _PROJECT.validate_python({**known, "clips": _shown(row.get("clips"))})
+    choice = {name: row.get(name) for name in ("model", "resolution", "audio")}
+    return _PROJECT.validate_python({**known, "choice": choice, "clips": _shown(row.get("clips"))})
 
 
 def read_overview(row: Mapping[str, Any]) -> ProjectOverview:

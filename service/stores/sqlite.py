@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from service.clips.estimate import PastClip
 from service.clips.models import (
     THUMBNAILS,
+    Choice,
     Clip,
     Fingerprint,
     Project,
@@ -111,6 +113,11 @@ _PROJECTION = """
         FROM clip_places WHERE project_id = :project_id AND place = 1
         ORDER BY CAST(scene AS INTEGER), scene
     )
+"""
+_CHOOSE = """
+    UPDATE projects SET model = :model, resolution = :resolution, audio = :audio, updated_at = :now
+    WHERE id = :project_id
+        AND NOT (model IS :model AND resolution IS :resolution AND audio IS :audio)
 """
 # The places are read once for all projects of the list. A scene is a key of either column.
 _OVERVIEWS = """
@@ -250,6 +257,11 @@ class SQLiteStore:
             )
         )
         return project_id
+
+    async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
+        """Make this the project's choice: an edit of it, unless it is so already."""
+        values = {"project_id": project_id, **asdict(choice), "now": timestamp(now)}
+        await self._writer.run(lambda db: db.execute(_CHOOSE, values))
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""

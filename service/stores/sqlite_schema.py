@@ -138,4 +138,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         WHERE NOT superseded
         """,
     ),
+    (
+        # What was chosen for a project's clips; null leaves it to the installation.
+        "ALTER TABLE projects ADD COLUMN model TEXT",
+        "ALTER TABLE projects ADD COLUMN resolution TEXT",
+        "ALTER TABLE projects ADD COLUMN audio INTEGER",
+        "DROP TRIGGER project_edited",
+        """
+        CREATE TRIGGER project_edited
+        AFTER UPDATE OF script, scenes, frames, model, resolution, audio ON projects
+        BEGIN
+            UPDATE projects SET sequence = sequence + 1, edited = sequence + 1 WHERE id = NEW.id;
+        END
+        """,
+    ),
 )

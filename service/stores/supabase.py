@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from service.clips.estimate import PastClip
 from service.clips.models import (
     THUMBNAILS,
+    Choice,
     Clip,
     Fingerprint,
     Project,
@@ -85,6 +86,10 @@ class SupabaseStore:
         project_id = ProjectId(str(uuid.uuid4()))
         await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)}, str)
         return project_id
+
+    async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
+        """Make this the project's choice: an edit of it, unless it is so already."""
+        await self._call("choose", {"project_id": project_id, **asdict(choice), "now": timestamp(now)}, bool)
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""

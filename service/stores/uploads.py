@@ -22,7 +22,7 @@ from service.stores.supabase import ONCE_MORE
 
 BUCKET = "images"
 _NAME = re.compile(r"[0-9a-f]{64}(\.[a-z]+)")
-# For each part of a request; ten megabytes come in many.
+# For each part of a request; twenty megabytes come in many.
 _TIMEOUT = httpx.Timeout(20, connect=5)
 _YEAR_S = 365 * 24 * 3600
 
@@ -98,7 +98,7 @@ class SupabaseUploads:
         except StorageApiError as error:
             raise StoreUnavailable(
                 f"Supabase did not keep the image ({error.code}, {error.status}). See that the project has a "
-                f"public bucket {BUCKET} that takes images of 10 MB: create it under Storage, or by the SQL "
+                f"public bucket {BUCKET} that takes images of 20 MB: create it under Storage, or by the SQL "
                 "of clips migrate --print."
             ) from error
         except httpx.HTTPError as error:

@@ -63,9 +63,14 @@ class ServiceClient:
         """Give the service's time, so that ages are right where this machine's clock is not."""
         return datetime.now(UTC) + self._ahead
 
-    async def generate(self, project_id: UUID) -> Sequence[SceneAnswer]:
-        """Submit what has no clip yet; gives what came of each scene."""
-        return await self._function("generate-clips", {"project_id": str(project_id)})
+    async def generate(
+        self, project_id: UUID, choice: Mapping[str, str | bool] | None = None
+    ) -> Sequence[SceneAnswer]:
+        """Submit what has no clip yet; gives what came of each scene.
+
+        A `choice` names some of `model`, `resolution` and `audio`; the project keeps it.
+        """
+        return await self._function("generate-clips", {"project_id": str(project_id), **(choice or {})})
 
     async def retry(self, project_id: UUID, scenes: Sequence[str] | None) -> Sequence[SceneAnswer]:
         """Submit new attempts for what failed, of `scenes` or of all; gives what came of each."""

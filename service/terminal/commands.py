@@ -45,9 +45,28 @@ terminal_commands = typer.Typer(rich_markup_mode=None)
 
 
 @terminal_commands.command(epilog=_EXIT_CODES)
-def generate(project: _Project, *, watch: _Watch = False, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
-    """Have a project's clips made: a job for each scene that has both frames and no clip yet."""
-    raise typer.Exit(_terminal(url, as_json=as_json).generate(project, watch=watch))
+def generate(
+    project: _Project,
+    *,
+    model: Annotated[
+        str | None, typer.Option(help="Make the clips with this model, such as google:3@3.")
+    ] = None,
+    resolution: Annotated[str | None, typer.Option(help="Make them in this resolution.")] = None,
+    audio: Annotated[
+        bool | None, typer.Option("--audio/--no-audio", help="Make them with sound, or without.")
+    ] = None,
+    watch: _Watch = False,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """Have a project's clips made: a job for each scene that has both frames and no clip yet.
+
+    The project keeps what is chosen, for the next call and for retries. Clips of another model stay as they
+    are: going back to it costs nothing.
+    """
+    named = {"model": model, "resolution": resolution, "audio": audio}
+    choice = {name: value for name, value in named.items() if value is not None}
+    raise typer.Exit(_terminal(url, as_json=as_json).generate(project, choice, watch=watch))
 
 
 @terminal_commands.command(epilog=_EXIT_CODES)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,9 +30,9 @@ class Terminal:
     token: str | None
     as_json: bool
 
-    def generate(self, project_id: UUID, *, watch: bool) -> int:
+    def generate(self, project_id: UUID, choice: Mapping[str, str | bool], *, watch: bool) -> int:
         """Submit what has no clip yet, and show how the project stands; gives the exit code."""
-        return _run(self._follow(project_id, lambda client: client.generate(project_id), watch=watch))
+        return _run(self._follow(project_id, lambda client: client.generate(project_id, choice), watch=watch))
 
     def status(self, project_id: UUID, *, watch: bool) -> int:
         """Show how the project stands; gives the exit code."""

@@ -19,7 +19,7 @@ _MAX_LENGTH_DIGITS = 15
 async def read_bytes(request: Request, limit: int) -> bytes:
     """Read a body of `limit` bytes at most. Raises TooLarge, before reading what is announced as larger."""
     announced = request.headers.get("content-length", "0")
-    too_large = TooLarge(f"The body is larger than {limit // 1024} KiB. Send less.")
+    too_large = TooLarge(f"The body is larger than {_written(limit)}. Send less.")
     if len(announced) > _MAX_LENGTH_DIGITS or (announced.isdecimal() and int(announced) > limit):
         raise too_large
     body = bytearray()
@@ -28,6 +28,11 @@ async def read_bytes(request: Request, limit: int) -> bytes:
         if len(body) > limit:
             raise too_large
     return bytes(body)
+
+
+def _written(limit: int) -> str:
+    millions, rest = divmod(limit, 1_000_000)
+    return f"{limit // 1024} KiB" if rest else f"{millions} MB"
 
 
 async def read_model(request: Request, model: type[Model]) -> Model:

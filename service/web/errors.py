@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import (
+    ChoiceRefused,
     ClipNotFound,
     FramesNotReady,
     KeysUnavailable,
@@ -63,6 +64,7 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     FramesNotReady: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ChoiceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
     VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProviderRefused: HTTPStatus.BAD_GATEWAY,

@@ -1,14 +1,12 @@
 """A project's changes as server-sent events."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from service.errors import StoreUnavailable
-from service.web.schemas import ChangesEvent, SnapshotEvent
-from service.workflow.past import Past
+from service.web.schemas import ChangesEvent, Installation, SnapshotEvent
 from service.workflow.ports import Clock
 from service.workflow.watch import Update
 
@@ -26,7 +24,9 @@ def read_sequence(last_event_id: str) -> int:
     return int(readable[0]) if readable else 0
 
 
-def event_stream(updates: AsyncGenerator[Update], past: Past, clock: Clock) -> EventSourceResponse:
+def event_stream(
+    updates: AsyncGenerator[Update], installation: Callable[[], Awaitable[Installation]], clock: Clock
+) -> EventSourceResponse:
     """Send each update: as `snapshot`, the whole project, or as `changes`, its news.
 
     The event's id is the project's sequence number.
@@ -36,17 +36,13 @@ def event_stream(updates: AsyncGenerator[Update], past: Past, clock: Clock) -> E
         # Closed with the stream, so that whoever goes away is no longer counted as watching.
         async with aclosing(updates):
             async for update in updates:
-                try:
-                    times = await past.usual_times()
-                except StoreUnavailable:
-                    # Bars without their usual time are better than none.
-                    times = {}
+                known = await installation()
                 state, now = update.state, clock()
                 body: SnapshotEvent | ChangesEvent
                 if update.whole:
-                    body = SnapshotEvent.of_state(state, times, now=now)
+                    body = SnapshotEvent.of_state(state, known, now=now)
                 else:
-                    body = ChangesEvent.of(state, update.since, times, now)
+                    body = ChangesEvent.of(state, update.since, known, now)
                 yield ServerSentEvent(
                     body.model_dump_json(),
                     id=str(state.sequence),

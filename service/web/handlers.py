@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.clips.catalogue import Catalogue
 from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller, Operator
 from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
@@ -18,7 +19,9 @@ from service.web.errors import InvalidValue
 from service.web.events import event_stream, read_sequence
 from service.web.schemas import (
     GenerateAnswer,
+    GenerateCall,
     Health,
+    Installation,
     ListedProject,
     NewProject,
     ProjectCall,
@@ -60,7 +63,8 @@ class WebhookMeter(Protocol):
 class Handlers:
     """One method for each call: read, hand inwards, answer.
 
-    `metrics_text` gives all that was counted, in Prometheus' text format.
+    `ttl_seconds` is how long links to videos live, where the settings say so. `metrics_text` gives all that
+    was counted, in Prometheus' text format.
     """
 
     generator: Generator
@@ -73,6 +77,8 @@ class Handlers:
     check_video_url: URLCheck
     watcher: Watcher
     past: Past
+    catalogue: Catalogue
+    ttl_seconds: int | None
     clock: Clock
     studio: Studio
     webhook_meter: WebhookMeter
@@ -80,9 +86,10 @@ class Handlers:
 
     async def generate_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a job for each scene that has both frames and no clip yet."""
-        call = await read_model(request, ProjectCall)
+        call = await read_model(request, GenerateCall)
         project_id = ProjectId(str(call.project_id))
-        return GenerateAnswer.of(project_id, await self.generator.generate(project_id, caller))
+        generated = await self.generator.generate(project_id, caller, call.choice)
+        return GenerateAnswer.of(project_id, generated)
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a new attempt for failed clips."""
@@ -114,13 +121,21 @@ class Handlers:
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
         state = await self.projects.detail(_named_project(request), caller)
-        return ProjectDetail.of_state(state, await self.past.usual_times())
+        return ProjectDetail.of_state(state, await self._installation())
 
     async def watch_project(self, request: Request, caller: Caller) -> Response:
         """Tell of a project's changes as they happen, as server-sent events."""
         since = read_sequence(request.headers.get("last-event-id", ""))
         updates = await self.watcher.watch(_named_project(request), caller, since)
-        return event_stream(updates, self.past, self.clock)
+        return event_stream(updates, self._installation, self.clock)
+
+    async def _installation(self) -> Installation:
+        try:
+            usual_times = await self.past.usual_times()
+        except StoreUnavailable:
+            # Bars without their usual time are better than none.
+            usual_times = {}
+        return Installation(self.catalogue, self.ttl_seconds, usual_times)
 
     async def receive_webhook(self, request: Request, _caller: Caller) -> WebhookReceipt:
         """Take a result that Runware pushes to a job's callback URL."""

@@ -17,6 +17,7 @@ from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
     ChangesEvent,
     GenerateAnswer,
+    GenerateCall,
     Health,
     ImageStored,
     NewProject,
@@ -71,7 +72,7 @@ class Operation:
 def operations(handlers: Handlers) -> Sequence[Operation]:
     """List the calls."""
     return (
-        _function("generate-clips", handlers.generate_clips, ProjectCall, GenerateAnswer, (409, 502)),
+        _function("generate-clips", handlers.generate_clips, GenerateCall, GenerateAnswer, (409, 502)),
         _function("retry-clips", handlers.retry_clips, RetryCall, GenerateAnswer, (502,)),
         _function("check-clips-status", handlers.check_clips_status, ProjectCall, StatusAnswer, ()),
         Operation(

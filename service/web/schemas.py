@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from service.clips.catalogue import Catalogue, VideoModel
 from service.clips.estimate import UsualTime
-from service.clips.models import Clip, Project, ProjectOverview
+from service.clips.links import link_expires_at
+from service.clips.models import Choice, Clip, Project, ProjectOverview
 from service.clips.progress import Progress, SceneProgress, Stage, stage
 from service.clips.titles import title
 from service.workflow.generate import Generated
@@ -43,7 +45,6 @@ def _storable(value: object) -> object:
     return value
 
 
-UsualTimes = Mapping[tuple[str, int], UsualTime]
 Optional = Field(default=None, exclude_if=_absent)
 SceneName = Annotated[str, BeforeValidator(_scene_text, json_schema_input_type=str | int)]
 ByScene = Annotated[
@@ -55,10 +56,40 @@ Clips = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is told of a project beside its own row and clips.
+
+    `usual_times` are by model and duration; `ttl_seconds` is how long links to videos live, None where that
+    was left to Runware.
+    """
+
+    catalogue: Catalogue
+    ttl_seconds: int | None
+    usual_times: Mapping[tuple[str, int], UsualTime]
+
+
 class ProjectCall(BaseModel):
     """Names the project that a call is about."""
 
     project_id: UUID
+
+
+class GenerateCall(ProjectCall):
+    """Names the project and what is chosen for it; what is null or missing stays as it was.
+
+    A `model` begins anew: resolution and audio that are not named beside it are the installation's.
+    """
+
+    model: Text | None = None
+    resolution: Text | None = None
+    audio: bool | None = None
+
+    @property
+    def choice(self) -> Choice | None:
+        """What is chosen, None where nothing is."""
+        choice = Choice(self.model, self.resolution, self.audio)
+        return None if choice == Choice() else choice
 
 
 class RetryCall(ProjectCall):
@@ -204,15 +235,20 @@ class Job(BaseModel):
     """A scene's current clip. `usual` is null until enough such clips have been made here.
 
     `send_after` is set while the stage is `throttled`. A `cost_usd` of 0 is Runware's word that nothing was
-    charged.
+    charged. `resolution` is empty where the model has no choice of it. `video_expires_at` is when the video's
+    link ends, as far as is known: after RUNWARE_TTL_SECONDS, else after some 30 days.
     """
 
     scene: str
     task_uuid: str
     status: Literal["submitting", "pending", "succeeded", "failed"]
     video_url: str | None
+    video_expires_at: datetime | None
     error: JobError | None
     cost_usd: float | None
+    model: str
+    resolution: str
+    audio: bool
     duration_s: int
     attempt: int
     submitted_at: datetime
@@ -224,16 +260,18 @@ class Job(BaseModel):
     usual: Usual | None
 
     @classmethod
-    def of(cls, clip: Clip, times: UsualTimes) -> Self:
-        """Tell of a clip, beside the usual times by model and duration."""
+    def of(cls, clip: Clip, installation: Installation) -> Self:
+        """Tell of a clip."""
         failure = clip.failure
         request = clip.request
-        usual = times.get((request.settings.model, request.duration_s))
+        settings = request.settings
+        usual = installation.usual_times.get((settings.model, request.duration_s))
         return cls(
             scene=clip.scene,
             task_uuid=clip.task_uuid,
             status=clip.status.value,
             video_url=clip.video_url,
+            video_expires_at=link_expires_at(clip, installation.ttl_seconds),
             error=failure
             and JobError(
                 code=failure.code,
@@ -242,7 +280,10 @@ class Job(BaseModel):
                 detail=failure.detail or None,
             ),
             cost_usd=clip.cost_usd,
-            duration_s=clip.request.duration_s,
+            model=settings.model,
+            resolution=settings.resolution,
+            audio=settings.generate_audio,
+            duration_s=request.duration_s,
             attempt=clip.attempt,
             submitted_at=clip.submitted_at,
             settled_at=clip.settled_at,
@@ -329,20 +370,35 @@ class ProjectNews(BaseModel):
 
 
 class ProjectDetail(ProjectSummary, ProjectNews):
-    """A project's row under its column names, its title as in the list, and its jobs in scene order."""
+    """A project's row under its column names, its title as in the list, and its jobs in scene order.
+
+    `model`, `resolution` and `audio` are what its next clips are made with: what was chosen for it, else the
+    installation's default. A job has those that it was made with.
+    """
 
     title: str
     script: str | None
     scenes: Any
     frames: Any
+    model: str
+    resolution: str
+    audio: bool
 
     @classmethod
-    def of_state(cls, state: ProjectState, times: UsualTimes, **more: Any) -> Self:
+    def of_state(cls, state: ProjectState, installation: Installation, **more: Any) -> Self:
         """Tell of a project and of all its clips; `more` are fields of a subclass."""
         row, scenes = state.row, state.progress.scenes
-        columns = {name: getattr(row, name) for name in row.__dataclass_fields__}
-        shown = title(row.script, row.scenes)
-        return cls(**columns, **more, title=shown, **_news(state, [s.clip for s in scenes if s.clip], times))
+        columns = {name: getattr(row, name) for name in row.__dataclass_fields__ if name != "choice"}
+        settings = installation.catalogue.effective(row.choice)
+        return cls(
+            **columns,
+            title=title(row.script, row.scenes),
+            model=settings.model,
+            resolution=settings.resolution,
+            audio=settings.generate_audio,
+            **more,
+            **_news(state, [scene.clip for scene in scenes if scene.clip], installation),
+        )
 
 
 class SnapshotEvent(ProjectDetail):
@@ -357,12 +413,12 @@ class ChangesEvent(ProjectNews):
     now: datetime
 
     @classmethod
-    def of(cls, state: ProjectState, since: int, times: UsualTimes, now: datetime) -> Self:
+    def of(cls, state: ProjectState, since: int, installation: Installation, now: datetime) -> Self:
         """Tell of the scenes that changed after this sequence number."""
-        return cls(now=now, **_news(state, state.changed_since(since), times))
+        return cls(now=now, **_news(state, state.changed_since(since), installation))
 
 
-def _news(state: ProjectState, clips: Sequence[Clip], times: UsualTimes) -> dict[str, Any]:
+def _news(state: ProjectState, clips: Sequence[Clip], installation: Installation) -> dict[str, Any]:
     progress = state.progress
     return {
         "sequence": state.sequence,
@@ -373,7 +429,7 @@ def _news(state: ProjectState, clips: Sequence[Clip], times: UsualTimes) -> dict
             failed=progress.failed,
         ),
         "cost_usd": state.cost_usd,
-        "jobs": [Job.of(clip, times) for clip in clips],
+        "jobs": [Job.of(clip, installation) for clip in clips],
     }
 
 
@@ -385,8 +441,62 @@ class ImageStored(BaseModel):
     height: int
 
 
+class ModelPrice(BaseModel):
+    """USD a second of a model's video, as `source` says; `as_of` is since when that is known."""
+
+    resolution: str
+    audio: bool
+    usd_per_second: float
+    source: str
+    as_of: date
+
+
+class Model(BaseModel):
+    """A model that may be chosen; `default` is the one of a project for which nobody chose.
+
+    `durations_s` are in seconds. `resolutions` is empty where it has no choice of them. `sound` is whether it
+    can make any. `default_resolution` and `default_audio` are what is made where these are not chosen beside
+    it. `prompt_limit` is the most characters of a prompt, null where that is unknown; so are prices that are
+    not listed.
+    """
+
+    air: str
+    name: str
+    default: bool
+    durations_s: list[int]
+    resolutions: list[str]
+    default_resolution: str
+    sound: bool
+    default_audio: bool
+    prompt_limit: int | None
+    prices: list[ModelPrice]
+
+    @classmethod
+    def of(cls, model: VideoModel, catalogue: Catalogue) -> Self:
+        """Tell of a model."""
+        settings = catalogue.settings(Choice(model.air))
+        return cls(
+            air=model.air,
+            name=model.name,
+            default=model.air == catalogue.default.model,
+            durations_s=list(model.durations_s),
+            resolutions=list(model.resolutions),
+            default_resolution=settings.resolution,
+            sound=model.sound,
+            default_audio=settings.generate_audio,
+            prompt_limit=model.prompt_limit,
+            prices=[
+                ModelPrice(resolution=resolution, audio=audio, **asdict(price))
+                for (resolution, audio), price in model.prices.items()
+            ],
+        )
+
+
 class StudioConfig(BaseModel):
-    """What a page has to know before anyone signs in. `sign_in` says what by; durations are in seconds.
+    """What a page has to know before anyone signs in. `sign_in` says what by.
+
+    `models` are those that may be chosen. Each side of an uploaded frame has `min_side_px` to `max_side_px`
+    pixels.
 
     With Supabase, `supabase_url` says where its users sign in, and `anon_key` is the project's public key,
     null where the operator has not set it.
@@ -395,24 +505,27 @@ class StudioConfig(BaseModel):
     sign_in: Literal["none", "token", "supabase"]
     supabase_url: str | None = None
     anon_key: str | None = None
-    durations_s: list[int]
+    models: list[Model]
     max_upload_bytes: int
+    min_side_px: int
+    max_side_px: int
     upload_types: list[str]
 
 
 class PriceEstimate(BaseModel):
-    """What a second of video costs: by Runware's price list, or by what past clips cost here."""
-
-    usd_per_second: float
-    basis: Literal["published", "past"]
-
-
-class StudioEstimates(BaseModel):
-    """What the next clip will be like. `price` is null where neither Runware nor the past says."""
+    """What a second of video costs: by what past clips cost here, else by the table of models."""
 
     model: str
     resolution: str
-    price: PriceEstimate | None
+    audio: bool
+    usd_per_second: float
+    basis: Literal["past", "table"]
+
+
+class StudioEstimates(BaseModel):
+    """What the next clips will cost, for each model, resolution and sound for which that is known."""
+
+    prices: list[PriceEstimate]
 
 
 class WebhookReceipt(BaseModel):

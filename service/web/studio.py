@@ -1,7 +1,7 @@
 """The page, its client, and what they alone need: configuration, estimates, uploads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -13,12 +13,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from service.clips.images import MAX_IMAGE_BYTES, MAX_SIDE_PX, MIN_SIDE_PX, ImageType, read_image
+from service.clips.catalogue import Catalogue
+from service.clips.images import ImageType, read_image
 from service.clips.ownership import Caller
-from service.clips.planning import DURATIONS_S
 from service.web.bodies import read_bytes
 from service.web.errors import BadRequest, InvalidValue, UploadNotFound
-from service.web.schemas import ImageStored, PriceEstimate, StudioConfig, StudioEstimates
+from service.web.schemas import ImageStored, Model, PriceEstimate, StudioConfig, StudioEstimates
 from service.workflow.past import Past
 from service.workflow.ports import Uploads
 
@@ -54,6 +54,7 @@ class Studio:
 
     uploads: Uploads
     past: Past
+    catalogue: Catalogue
     public_url: str | None
     sign_in: Literal["none", "token"] | SupabaseSignIn
 
@@ -77,26 +78,27 @@ class Studio:
 
     async def config(self, _request: Request, _caller: Caller) -> StudioConfig:
         """Tell what a page has to know before anyone signs in."""
+        limits = self.catalogue.frame_limits
         supabase = self.sign_in if isinstance(self.sign_in, SupabaseSignIn) else None
         return StudioConfig(
             sign_in="supabase" if isinstance(self.sign_in, SupabaseSignIn) else self.sign_in,
             supabase_url=supabase and supabase.url,
             anon_key=supabase and supabase.anon_key,
-            durations_s=list(DURATIONS_S),
-            max_upload_bytes=MAX_IMAGE_BYTES,
+            models=[Model.of(model, self.catalogue) for model in self.catalogue.models],
+            max_upload_bytes=limits.max_bytes,
+            min_side_px=limits.min_side_px,
+            max_side_px=limits.max_side_px,
             upload_types=[kind.value for kind in ImageType],
         )
 
     async def estimates(self, _request: Request, _caller: Caller) -> StudioEstimates:
         """Tell what the next clips will cost, as far as that is known."""
-        price = await self.past.price()
         return StudioEstimates(
-            model=self.past.settings.model,
-            resolution=self.past.settings.resolution,
-            price=price
-            and PriceEstimate(
-                usd_per_second=price.usd_per_second, basis="published" if price.published else "past"
-            ),
+            prices=[
+                PriceEstimate(model=model.air, resolution=resolution, audio=audio, **asdict(price))
+                for model in self.catalogue.models
+                for (resolution, audio), price in (await self.past.prices(model)).items()
+            ]
         )
 
     async def upload(self, request: Request, _caller: Caller) -> ImageStored:
@@ -106,14 +108,15 @@ class Studio:
             raise BadRequest(
                 "The body must be an image. Send its bytes with a header such as content-type: image/png."
             )
-        content = await read_bytes(request, MAX_IMAGE_BYTES)
+        limits = self.catalogue.frame_limits
+        content = await read_bytes(request, limits.max_bytes)
         image = read_image(content)
         if image is None:
             raise InvalidValue("This file is no PNG, JPEG or WebP image. Choose another one.")
-        if not image.usable:
+        if not image.fits(limits):
             raise InvalidValue(
                 f"This image has {image.width} x {image.height} pixels. "
-                f"Choose one with {MIN_SIDE_PX} to {MAX_SIDE_PX} on each side."
+                f"Choose one with {limits.min_side_px} to {limits.max_side_px} on each side."
             )
         url = await self.uploads.keep(content, image.type)
         if url.startswith("/"):

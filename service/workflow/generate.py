@@ -1,7 +1,7 @@
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 
@@ -14,16 +14,17 @@ from tenacity import (
     wait_random,
 )
 
+from service.clips.catalogue import Catalogue
 from service.clips.doubts import BuyAgain, Wait, decide
 from service.clips.fingerprint import fingerprint
 from service.clips.lifecycle import Policy
 from service.clips.models import (
+    Choice,
     Clip,
     ClipRequest,
     ClipStatus,
     FailureKind,
     Fingerprint,
-    GenerationSettings,
     Project,
     ProjectId,
     SceneKey,
@@ -111,18 +112,25 @@ class Generator:
     submitter: Submitter
     clock: Clock
     policy: Policy
-    settings: GenerationSettings
+    catalogue: Catalogue
     prompts: PromptRules
     on_change: Callable[[], None]
 
-    async def generate(self, project_id: ProjectId, caller: Caller) -> Generated:
+    async def generate(
+        self, project_id: ProjectId, caller: Caller, choice: Choice | None = None
+    ) -> Generated:
         """Submit a job for each scene with both frames that has none yet.
 
-        Raises ProjectNotFound; FramesNotReady, if no scene is complete; ProviderRefused, if Runware refused
-        the account and so all new jobs; ProviderUnavailable, if nothing may be bought before Runware has said
-        how earlier jobs stand, and it can't be asked; ProjectBusy, if another call keeps asking for longer
-        than a person waits; ProjectEdited, if edit follows on edit; StoreUnavailable.
+        A `choice` becomes the project's; without one that of an earlier call stands.
+
+        Raises ProjectNotFound; ChoiceRefused, before anything is stored; FramesNotReady, if no scene is
+        complete; ProviderRefused, if Runware refused the account and so all new jobs; ProviderUnavailable, if
+        nothing may be bought before Runware has said how earlier jobs stand, and it can't be asked;
+        ProjectBusy, if another call keeps asking for longer than a person waits; ProjectEdited, if edit
+        follows on edit; StoreUnavailable.
         """
+        if choice is not None:
+            await self._choose(project_id, caller, choice)
 
         def all_scenes(planned: Plan) -> Collection[SceneKey]:
             if not planned.requests:
@@ -177,8 +185,18 @@ class Generator:
             new = await self._record(project, buying, doubts.attempts, owner)
         return await self._submitted(project, scenes, new, doubts)
 
+    async def _choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
+        project = await existing_project(self.store, project_id, caller)
+        chosen = choice.over(project.choice)
+        self.catalogue.settings(chosen)
+        await self.store.choose(project_id, chosen, self.clock())
+        self.on_change()
+
     def _plan(self, project: Project) -> Plan:
-        return plan(project, self.settings, self.prompts)
+        settings = self.catalogue.settings(project.choice)
+        model = self.catalogue.model(settings.model)
+        limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
+        return plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
 
     def _wanted(self, project: Project, scenes: _Scenes) -> Mapping[Fingerprint, ClipRequest]:
         planned = self._plan(project)

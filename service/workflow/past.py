@@ -2,8 +2,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from service.clips.catalogue import Variant, VideoModel
 from service.clips.estimate import PastClip, Price, UsualTime, price, usual_times
-from service.clips.models import GenerationSettings
 from service.workflow.ports import Store
 
 # Enough for some two hundred of each kind that is in use.
@@ -16,7 +16,6 @@ class Past:
     """What this installation has learned from its own clips; read from the store once a minute at most."""
 
     store: Store
-    settings: GenerationSettings
     _clips: Sequence[PastClip] = field(default=(), init=False)
     _times: Mapping[tuple[str, int], UsualTime] = field(default_factory=dict, init=False)
     _fresh_until: float = field(default=0.0, init=False)
@@ -26,10 +25,11 @@ class Past:
         await self._refresh()
         return self._times
 
-    async def price(self) -> Price | None:
-        """Give what a second of video costs with the present settings, if known. Raises StoreUnavailable."""
+    async def prices(self, model: VideoModel) -> Mapping[Variant, Price]:
+        """Give what a second of a model's video costs, by variant, where known. Raises StoreUnavailable."""
         await self._refresh()
-        return price(self.settings, self._clips)
+        found = {variant: price(model, variant, self._clips) for variant in model.variants}
+        return {variant: known for variant, known in found.items() if known is not None}
 
     async def _refresh(self) -> None:
         if time.monotonic() < self._fresh_until:

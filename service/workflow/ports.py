@@ -8,7 +8,16 @@ from typing import Protocol
 
 from service.clips.estimate import PastClip
 from service.clips.images import ImageType
-from service.clips.models import Clip, Fingerprint, Project, ProjectId, ProjectOverview, TaskUUID, UserId
+from service.clips.models import (
+    Choice,
+    Clip,
+    Fingerprint,
+    Project,
+    ProjectId,
+    ProjectOverview,
+    TaskUUID,
+    UserId,
+)
 from service.clips.outcomes import Outcome
 
 Clock = Callable[[], datetime]
@@ -42,7 +51,7 @@ class Changed:
 class Changes:
     """What is new of a project since a sequence number.
 
-    `sequence` is where it stands now, `edited` where its scenes or frames were last edited; `cost_usd` adds
+    `sequence` is where it stands now, `edited` where the project itself was last edited; `cost_usd` adds
     up every attempt; `clips` has the scenes that changed, each by its current clip.
     """
 
@@ -61,8 +70,8 @@ class Store(Protocol):
     in the same transaction, and only if that projection has changed. The current clip of a scene is the
     first, in the order of `clips.planning.standing_order`, of the attempts at what was last asked for it.
 
-    Each change of a clip, and each edit of a project's scenes or frames, takes the project's next sequence
-    number inside its own transaction, so that the numbers follow the order of the commits.
+    Each change of a clip, and each edit of a project's scenes, frames or choice, takes the project's next
+    sequence number inside its own transaction, so that the numbers follow the order of the commits.
     """
 
     async def missing_migrations(self) -> Sequence[str]:
@@ -70,6 +79,9 @@ class Store(Protocol):
 
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
+
+    async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
+        """Make this the project's choice: an edit of it, unless it is so already."""
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""

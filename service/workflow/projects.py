@@ -26,7 +26,7 @@ class ProjectState:
     """A project and its current clips, as they stood at one sequence number.
 
     `changed_at` has the sequence number of each clip's scene's last change; `edited` is that of the last edit
-    of scenes or frames. Never changed in place: who holds one may go on reading it.
+    of the project itself. Never changed in place: who holds one may go on reading it.
     """
 
     project: Project

@@ -68,6 +68,87 @@ async def test_two_dropped_pairs_become_two_playing_clips(visit: Visit) -> None:
     assert all(url.startswith(f"{visit.world.url}/uploads/") for url in project["thumbnails"])
 
 
+async def test_choice_of_the_dialog_is_what_is_made_and_priced(visit: Visit) -> None:
+    await visit.open()
+    await visit.button("Create video").first.click()
+    await visit.drop(
+        visit.page.locator(".drop"), {f"{end}.png": await visit.frame(1, end) for end in ("first", "last")}
+    )
+    await expect(visit.page.locator(".estimate")).to_contain_text("The price is not known yet")
+    model = visit.page.get_by_label("Model")
+    await expect(model.locator("option")).to_have_text(["Veo 3.1", "Veo 3.1 Fast", "Veo 3.1 Lite"])
+    await model.select_option("Veo 3.1 Fast")
+    await visit.page.get_by_label("Resolution").select_option("1080p")
+    await visit.page.get_by_role("switch", name="Sound").check()
+    estimate = visit.page.locator(".estimate")
+    await expect(estimate).to_have_text("1 clip, 4 seconds: about $0.60 (Runware's price list).")
+    await visit.button("Create 1 clip").click()
+    await expect(visit.state("1")).to_contain_text("Done in")
+    await expect(visit.page.locator(".summary")).to_contain_text("Veo 3.1 Fast · 1080p · sound")
+    await expect(visit.page.locator(".summary")).to_contain_text("$0.60")
+    await expect(visit.scene("1").locator(".facts")).to_contain_text("Link ends on")
+
+
+async def test_durations_and_sound_follow_the_model(tmp_path: Path, open_visit: OpenVisit) -> None:
+    models = "google:3@2,luma:ray@3.2,klingai:kling-video@3-standard,vidu:3@1"
+    async with running_world(tmp_path, runware_models=models) as world, open_visit(world) as visit:
+        await visit.open()
+        await visit.button("Create video").first.click()
+        duration = visit.page.get_by_label("Duration of scene 1")
+        await duration.get_by_label("6 s").check()
+        model = visit.page.get_by_label("Model")
+        await model.select_option("Luma Ray 3.2")
+        await expect(duration.locator("label")).to_have_text(["5 s", "10 s"])
+        await expect(duration.get_by_label("10 s")).to_be_checked()
+        sound = visit.page.get_by_role("switch", name="Sound")
+        await expect(sound).to_be_hidden()
+        await model.select_option("Kling 3.0 Standard")
+        await expect(duration.locator("option")).to_have_text([f"{seconds} s" for seconds in range(3, 16)])
+        await expect(duration).to_have_value("6")
+        await expect(sound).to_be_visible()
+        await expect(visit.page.get_by_label("Resolution")).to_have_value("720p")
+        await model.select_option("Vidu Q2 Pro")
+        await expect(visit.page.get_by_label("Resolution")).to_be_hidden()
+        await model.press("Home")
+        await expect(duration.get_by_label("6 s")).to_be_checked()
+
+
+async def test_project_is_made_with_another_model_and_back_again_for_nothing(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(2))
+    await visit.world.generate(project_id)
+    await visit.world.settled(project_id)
+    await visit.open_project(project_id)
+    await expect(visit.page.locator(".summary")).to_contain_text("Veo 3.1 · 720p")
+    for model, cost in (("Veo 3.1 Fast", "$2.40"), ("Veo 3.1", "$2.40")):
+        await visit.button("Make with…").press("Enter")
+        dialog = visit.page.get_by_role("dialog")
+        await dialog.get_by_label("Model").select_option(model)
+        await expect(dialog.locator(".estimate")).to_contain_text("2 clips, 8 seconds")
+        await visit.shot("remake")
+        assert await visit.violations() == []
+        await visit.button("Make 2 clips").press("Enter")
+        await expect(dialog).to_have_count(0)
+        await expect(visit.page.locator(".summary")).to_contain_text(f"{model} · 720p")
+        await expect(visit.page.locator(".summary")).to_contain_text(cost)
+    assert (await visit.world.ledger())["accepted"] == 4
+
+
+async def test_frame_of_a_size_that_no_model_takes_is_refused_before_it_is_sent(visit: Visit) -> None:
+    await visit.open()
+    await visit.button("Create video").first.click()
+    sent: list[str] = []
+    visit.page.on("request", lambda request: sent.append(request.url))
+    url = f"{visit.world.sandbox_url}/frames/1/first.png?size=180x320"
+    async with visit.world.session.get(url) as response:
+        small = await response.read()
+    await visit.drop(visit.page.locator(".slot").first, {"small.png": small})
+    words = "This image has 180 x 320 pixels. Choose one with 300 to 2048 pixels a side."
+    await expect(visit.page.get_by_text(words)).to_be_visible()
+    assert [one for one in sent if one.endswith("/uploads")] == []
+    await visit.drop(visit.page.locator(".slot").first, {"large.png": bytes(20_000_001)})
+    await expect(visit.page.get_by_text("Choose an image of 20 MB at most.")).to_be_visible()
+
+
 async def test_frames_can_be_urls_and_scenes_are_reordered_by_keyboard_alone(visit: Visit) -> None:
     await visit.open()
     await expect(visit.button("Create video").first).to_be_visible()

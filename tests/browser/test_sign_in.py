@@ -261,7 +261,7 @@ async def test_uploaded_frame_lies_in_the_bucket_and_shows(
         )
         await picture.scroll_into_view_if_needed()
         await expect(picture).to_have_js_property("complete", value=True)
-        assert await picture.evaluate("(image) => image.naturalWidth") == 180
+        assert await picture.evaluate("(image) => image.naturalWidth") == 360
     await visit.shot("supabase-project")
 
 

@@ -23,7 +23,7 @@ from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft, Store
 from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
-from tests.builders import SETTINGS, FixedClock, frames
+from tests.builders import CATALOGUE, FixedClock, frames
 from tests.contract.conftest import Edit
 from tests.doubles import NO_TRACE, ScriptedProvider
 
@@ -78,7 +78,7 @@ async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
     interval = timedelta(seconds=10)
     poller = Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)
     generator = Generator(
-        store, inquiry, settler, submitter, clock, policy, SETTINGS, PromptRules(), unwatched
+        store, inquiry, settler, submitter, clock, policy, CATALOGUE, PromptRules(), unwatched
     )
     project_id = await store.create_project(
         ProjectDraft(**{"frames": frames(1, 2), "scenes": {}, **draft}), clock()

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from service.clips.lifecycle import sent
-from service.clips.models import Clip, ClipStatus, FailureKind, Project, ProjectId, TaskUUID
+from service.clips.models import Choice, Clip, ClipStatus, FailureKind, Project, ProjectId, TaskUUID
 from service.clips.ownership import Operator
 from service.clips.planning import standing_order
 from service.clips.progress import progress
@@ -453,6 +453,44 @@ async def test_numbers_follow_the_commits_of_many_writers(store: Store, project_
     async with asyncio.timeout(60):
         await asyncio.gather(watch(), *(store.save([succeeded(one)], LATER) for one in clips))
     assert set(seen.values()) == {ClipStatus.SUCCEEDED}
+
+
+CHOICES = [Choice("google:3@3", "1080p", audio=True), Choice(audio=False), Choice("google:3@2"), Choice()]
+
+
+async def test_choice_comes_back_as_it_was_made_and_replaces_the_one_before(
+    store: Store, project_id: ProjectId
+) -> None:
+    assert (await read(store, project_id)).choice == Choice()
+    for choice in CHOICES:
+        await store.choose(project_id, choice, LATER)
+        assert (await read(store, project_id)).choice == choice
+    assert (await read(store, project_id)).updated_at == LATER
+
+
+async def test_choosing_takes_the_next_number_and_is_an_edit(store: Store, project_id: ProjectId) -> None:
+    numbers = [(await changes(store, project_id)).sequence]
+    for choice in CHOICES:
+        await store.choose(project_id, choice, LATER)
+        news = await changes(store, project_id)
+        assert news.edited == news.sequence
+        numbers.append(news.sequence)
+    assert numbers == sorted(set(numbers))
+
+
+async def test_choosing_the_same_again_is_no_edit(store: Store, project_id: ProjectId) -> None:
+    await store.choose(project_id, Choice(), LATER)
+    assert (await changes(store, project_id)).sequence == 1
+    await store.choose(project_id, CHOICES[0], NOON)
+    before = await changes(store, project_id), await read(store, project_id)
+    await store.choose(project_id, CHOICES[0], LATER)
+    assert (await changes(store, project_id), await read(store, project_id)) == before
+
+
+async def test_choosing_for_a_project_that_is_not_there_does_nothing(store: Store) -> None:
+    nowhere = ProjectId(str(uuid.uuid4()))
+    await store.choose(nowhere, CHOICES[0], NOON)
+    assert await store.project(nowhere) is None
 
 
 async def test_overview_counts_every_scene_and_every_cost(store: Store) -> None:

@@ -200,7 +200,7 @@ async def test_nobody_but_the_service_may_call_an_operation(supabase: Supabase, 
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
-@pytest.mark.parametrize("table", ["clips", "clip_places", "project_leases", "migrations"])
+@pytest.mark.parametrize("table", ["clips", "clip_places", "project_leases", "migrations", "choices"])
 async def test_nobody_but_the_service_may_read_the_ledger(
     db: asyncpg.Connection, role: str, table: str
 ) -> None:

@@ -34,7 +34,7 @@ from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
-from tests.builders import SETTINGS, VIDEO_URL, MovableClock, clip, frames
+from tests.builders import CATALOGUE, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
 from tests.scrape import Scrape
 
@@ -77,7 +77,7 @@ class Parts:
             self.submitter,
             self.clock,
             policy,
-            SETTINGS,
+            CATALOGUE,
             PromptRules(),
             unwatched,
         )

@@ -66,6 +66,27 @@ async def answering(
         await runner.cleanup()
 
 
+async def test_clips_are_made_with_the_model_that_is_named_and_the_project_keeps_it(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await world.store(1)
+    chosen = ("--model", "google:3@3", "--resolution", "1080p", "--audio")
+    code, output = await clips(world, tmp_path, "generate", project_id, *chosen, "--watch")
+    assert (code, output.splitlines()[-1]) == (0, f"Project {project_id}: 1 of 1 clips, $0.60")
+    code, output = await clips(world, tmp_path, "generate", project_id, "--no-audio", "--watch")
+    assert (code, output.splitlines()[-1]) == (0, f"Project {project_id}: 1 of 1 clips, $0.40")
+    code, output = await clips(world, tmp_path, "generate", project_id, "--audio", "--json")
+    assert code == 0, output
+    assert (await world.ledger())["accepted"] == 2
+
+
+async def test_model_that_is_not_allowed_is_refused_with_those_that_are(world: World, tmp_path: Path) -> None:
+    project_id = await world.store(1)
+    code, output = await clips(world, tmp_path, "generate", project_id, "--model", "luma:ray@3.2")
+    assert code == 3
+    assert "google:veo@3.1-lite (Veo 3.1 Lite)" in output
+
+
 async def test_generate_watched_to_the_end_tells_each_clip_once_and_exits_0(
     world: World, tmp_path: Path
 ) -> None:

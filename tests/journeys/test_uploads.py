@@ -19,7 +19,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield running
 
 
-def image(kind: str = "PNG", size: tuple[int, int] = (36, 64)) -> bytes:
+def image(kind: str = "PNG", size: tuple[int, int] = (360, 640)) -> bytes:
     content = io.BytesIO()
     Pillow.new("RGB", size, "teal").save(content, kind)
     return content.getvalue()
@@ -40,7 +40,7 @@ async def test_image_comes_back_as_it_was_with_headers_that_let_it_be_nothing_el
     content = image(kind)
     status, stored = await upload(world, content)
     assert status == 201
-    assert (stored["width"], stored["height"]) == (36, 64)
+    assert (stored["width"], stored["height"]) == (360, 640)
     assert stored["url"].endswith(f".{suffix}")
     async with world.session.get(stored["url"]) as response:
         assert await response.read() == content
@@ -59,10 +59,16 @@ async def test_same_image_is_kept_once(world: World) -> None:
     [
         (b"<svg/>", "image/svg+xml", 422, "no PNG, JPEG or WebP"),
         (b"", "image/png", 422, "no PNG, JPEG or WebP"),
-        (image(size=(8, 64)), "image/png", 422, "8 x 64 pixels"),
+        (
+            image(size=(299, 640)),
+            "image/png",
+            422,
+            "299 x 640 pixels. Choose one with 300 to 2048 on each side.",
+        ),
+        (image(size=(360, 2049)), "image/png", 422, "360 x 2049 pixels"),
         (image(), "text/plain", 400, "must be an image"),
         (image(), "multipart/form-data", 400, "must be an image"),
-        (image() + bytes(MAX_IMAGE_BYTES), "image/png", 413, "larger than 10240 KiB"),
+        (image() + bytes(MAX_IMAGE_BYTES), "image/png", 413, "larger than 20 MB"),
     ],
 )
 async def test_what_is_no_frame_is_refused_with_a_reason(
@@ -74,8 +80,8 @@ async def test_what_is_no_frame_is_refused_with_a_reason(
 
 
 async def test_size_is_judged_without_decoding_so_that_no_bomb_goes_off(world: World) -> None:
-    head = image(size=(64, 64))
-    width_and_height = (8000).to_bytes(4) * 2
+    head = image(size=(300, 300))
+    width_and_height = (2048).to_bytes(4) * 2
     header = b"IHDR" + width_and_height + head[24:29]
     bomb = head[:12] + header + zlib.crc32(header).to_bytes(4) + head[33:]
     assert (await upload(world, bomb))[0] == 201

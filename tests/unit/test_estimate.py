@@ -1,8 +1,8 @@
 import pytest
 
-from service.clips.estimate import DEFAULT_TIME, PastClip, UsualTime, price, share_done, usual_times
-from service.clips.models import GenerationSettings
-from tests.builders import SETTINGS
+from service.clips.estimate import DEFAULT_TIME, PastClip, Price, UsualTime, price, share_done, usual_times
+from service.runware.models import video_model
+from tests.builders import FAST, LITE, VEO
 
 USUAL = UsualTime(median_s=60, p90_s=100, samples=20)
 
@@ -43,25 +43,23 @@ def test_share_never_falls_and_never_reaches_the_end(usual: UsualTime) -> None:
     assert shares[-1] <= 0.99
 
 
-def test_published_price_beats_what_was_paid() -> None:
-    fast = GenerationSettings(model="google:3@3", resolution="1080p", generate_audio=True)
-    found = price(fast, [past(60, model="google:3@3", resolution="1080p", audio=True, cost_usd=9.0)])
-    assert found is not None
-    assert (found.usd_per_second, found.published) == (0.15, True)
-
-
-def test_unpublished_price_is_what_such_clips_have_cost_a_second() -> None:
+def test_what_such_clips_have_cost_here_beats_the_table() -> None:
     clips = [
-        past(60, duration_s=4, cost_usd=0.8),
-        past(60, duration_s=8, cost_usd=1.6),
-        past(60, cost_usd=None),
+        past(60, model=FAST, resolution="1080p", audio=True, duration_s=4, cost_usd=0.8),
+        past(60, model=FAST, resolution="1080p", audio=True, duration_s=8, cost_usd=1.6),
+        past(60, model=FAST, resolution="1080p", audio=True, cost_usd=None),
+        past(60, model=FAST, resolution="4K", audio=True, cost_usd=99.0),
+        past(60, model=FAST, resolution="1080p", cost_usd=99.0),
+        past(60, resolution="1080p", audio=True, cost_usd=99.0),
     ]
-    found = price(SETTINGS, [*clips, past(60, resolution="4K", cost_usd=99.0)])
-    assert found is not None
-    assert (found.usd_per_second, found.published) == (0.2, False)
+    assert price(video_model(FAST), ("1080p", True), clips) == Price(0.2, "past")
+
+
+def test_without_a_past_the_table_tells_the_price() -> None:
+    assert price(video_model(FAST), ("1080p", True), [past(60, cost_usd=9.0)]) == Price(0.15, "table")
+    assert price(video_model(LITE), ("720p", False), []) == Price(0.03, "table")
 
 
 def test_price_that_nobody_says_is_none() -> None:
-    assert (
-        price(SETTINGS, [past(60, cost_usd=None), past(60, audio=True), past(60, resolution="1080p")]) is None
-    )
+    clips = [past(60, cost_usd=None), past(60, audio=True), past(60, resolution="1080p")]
+    assert price(video_model(VEO), ("720p", False), clips) is None

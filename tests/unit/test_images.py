@@ -3,7 +3,7 @@ import io
 import pytest
 from PIL import Image as Pillow
 
-from service.clips.images import Image, ImageType, read_image
+from service.clips.images import FrameLimits, Image, ImageType, read_image
 
 
 def made(kind: str, width: int = 180, height: int = 320, **options: object) -> bytes:
@@ -45,7 +45,7 @@ def test_anything_else_is_no_image(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "usable"), [(16, 16, True), (8192, 8192, True), (15, 99, False), (99, 8193, False)]
+    ("width", "height", "fits"), [(300, 300, True), (2048, 2048, True), (299, 999, False), (999, 2049, False)]
 )
-def test_sides_of_a_frame_have_limits(width: int, height: int, *, usable: bool) -> None:
-    assert Image(ImageType.PNG, width, height).usable is usable
+def test_sides_of_a_frame_have_limits(width: int, height: int, *, fits: bool) -> None:
+    assert Image(ImageType.PNG, width, height).fits(FrameLimits()) is fits

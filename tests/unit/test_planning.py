@@ -1,5 +1,6 @@
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from service.clips.prompts import PromptRules
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
 
 PROMPTS = PromptRules()
+VEO_SECONDS = (4, 6, 8)
 
 
 def new_task_uuid() -> TaskUUID:
@@ -25,7 +27,7 @@ def wanted(one: ClipRequest) -> dict[Fingerprint, ClipRequest]:
 
 
 def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
-    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS, PROMPTS)
+    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS, VEO_SECONDS, PROMPTS)
     assert [r.scene for r in planned.requests] == ["1", "2", "9", "10"]
     assert planned.requests[0].first_frame == "https://frames.example/1/first.png"
     assert planned.problems == {}
@@ -55,13 +57,15 @@ def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
     ],
 )
 def test_incomplete_scene_says_what_is_missing_while_the_others_go_on(pair: Any, problem: str) -> None:
-    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, PROMPTS)
+    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, VEO_SECONDS, PROMPTS)
     assert [r.scene for r in planned.requests] == ["1"]
     assert planned.problems == {"2": problem}
 
 
 def test_scene_without_any_frames_is_a_problem_and_not_forgotten() -> None:
-    planned = plan(project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS, PROMPTS)
+    planned = plan(
+        project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS, VEO_SECONDS, PROMPTS
+    )
     assert planned.problems == {"2": "first_frame and last_frame missing"}
 
 
@@ -72,7 +76,7 @@ def test_scene_keys_sort_by_value_however_long_and_text_comes_last() -> None:
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "text", 7])
 def test_project_without_frames_plans_nothing(nothing: Any) -> None:
-    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS, PROMPTS)
+    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS, VEO_SECONDS, PROMPTS)
     assert (list(planned.requests), planned.problems) == ([], {})
 
 
@@ -86,12 +90,23 @@ def test_project_without_frames_plans_nothing(nothing: Any) -> None:
     ],
 )
 def test_duration_is_the_shortest_that_covers_the_scenes(wanted: Any, seconds: int) -> None:
-    assert duration_s(wanted) == seconds
+    assert duration_s(wanted, VEO_SECONDS) == seconds
+
+
+@pytest.mark.parametrize(
+    ("durations_s", "wanted", "seconds"),
+    [((5, 10), 4, 5), ((5, 10), 6, 10), ((5, 10), 60, 10), (range(3, 16), 4.5, 5), (range(3, 16), "1s", 3)],
+)
+def test_duration_follows_the_models_list(durations_s: Sequence[int], wanted: Any, seconds: int) -> None:
+    assert duration_s(wanted, durations_s) == seconds
+    of_scene = project(frames=frames(1), scenes={"1": {"duration": wanted}})
+    (planned,) = plan(of_scene, SETTINGS, durations_s, PROMPTS).requests
+    assert planned.duration_s == seconds
 
 
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
 def test_duration_is_always_one_the_model_makes(wanted: Any) -> None:
-    assert duration_s(wanted) in (4, 6, 8)
+    assert duration_s(wanted, VEO_SECONDS) in (4, 6, 8)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +118,7 @@ def test_duration_is_always_one_the_model_makes(wanted: Any) -> None:
     ],
 )
 def test_duration_counts_before_duration_sec_if_it_can_be_read(scene: Any, seconds: int) -> None:
-    (planned,) = plan(project(frames=frames(1), scenes={"1": scene}), SETTINGS, PROMPTS).requests
+    (planned,) = plan(project(frames=frames(1), scenes={"1": scene}), SETTINGS, VEO_SECONDS, PROMPTS).requests
     assert planned.duration_s == seconds
 
 
@@ -118,6 +133,7 @@ def test_dialogue_is_spoken_only_where_sound_is_on_and_it_is_wished(
     planned = plan(
         project(frames=frames(1), scenes=scenes),
         replace(SETTINGS, generate_audio=sound),
+        VEO_SECONDS,
         PromptRules(speak_dialogue=wished),
     )
     prompt = planned.requests[0].prompt
@@ -126,7 +142,7 @@ def test_dialogue_is_spoken_only_where_sound_is_on_and_it_is_wished(
 
 def test_prompts_are_planned_within_the_limit() -> None:
     scenes = {"1": {"description": "A boat leaves the harbour. Gulls follow it."}}
-    planned = plan(project(frames=frames(1), scenes=scenes), SETTINGS, PromptRules(limit=30))
+    planned = plan(project(frames=frames(1), scenes=scenes), SETTINGS, VEO_SECONDS, PromptRules(limit=30))
     assert planned.requests[0].prompt == "A boat leaves the harbour."
 
 

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.settings import LOOPBACK_ORIGINS, IsolatedSettings, Settings, SettingsRefused, load_settings
+from tests.builders import FAST, LITE, VEO
 
 ENV_EXAMPLE = Path(__file__).parents[2] / "deploy" / ".env.example"
 SECRET = "0123456789abcdef"
@@ -42,6 +43,33 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
     return str(refused.value)
 
 
+def test_default_model_may_always_be_chosen_and_stands_first_if_it_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [model.air for model in load_settings({}).catalogue.models] == [VEO, FAST, LITE]
+    monkeypatch.setenv("RUNWARE_MODELS", f"{LITE},{FAST},{LITE}")
+    assert [model.air for model in load_settings({}).catalogue.models] == [VEO, LITE, FAST]
+    monkeypatch.setenv("RUNWARE_MODEL", FAST)
+    assert [model.air for model in load_settings({}).catalogue.models] == [LITE, FAST]
+
+
+def test_model_of_the_operators_own_is_used_as_veo_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNWARE_MODEL", "google:veo@9")
+    monkeypatch.setenv("RUNWARE_RESOLUTION", "4K")
+    catalogue = load_settings({}).catalogue
+    assert catalogue.settings(None) == load_settings({}).generation
+    assert list(catalogue.model("google:veo@9").durations_s) == [4, 6, 8]
+
+
+def test_default_resolution_gives_way_to_the_models_own_unless_it_was_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUNWARE_MODEL", "klingai:kling-video@3-pro")
+    assert load_settings({}).catalogue.settings(None).resolution == "1080p"
+    assert "set it to one of 1080p" in refusal(monkeypatch, RUNWARE_RESOLUTION="720p")
+    assert "take it out" in refusal(monkeypatch, RUNWARE_MODEL="vidu:3@1")
+
+
 def test_defaults_are_those_that_are_documented() -> None:
     settings = load_settings({})
     assert settings.runware_api_url == "https://api.runware.ai/v1"
@@ -58,7 +86,10 @@ def test_defaults_are_those_that_are_documented() -> None:
     [
         ("RUNWARE_API_KEY", " ", "dashboard"),
         ("RUNWARE_API_URL", "api.runware.ai", "http(s) URL"),
-        ("RUNWARE_RESOLUTION", "480p", "720p"),
+        ("RUNWARE_RESOLUTION", "480p", "set it to one of 720p, 1080p, 4K"),
+        ("RUNWARE_RESOLUTION", "8K", "720p"),
+        ("RUNWARE_MODELS", "google:3@2,veo", "google:3@2"),
+        ("RUNWARE_TTL_SECONDS", "59", "greater than or equal to 60"),
         ("RUNWARE_BATCH_SIZE", "0", "greater than or equal to 1"),
         ("RUNWARE_CONCURRENCY", "many", "integer"),
         ("RUNWARE_EXTRA", "{", "JSON object"),

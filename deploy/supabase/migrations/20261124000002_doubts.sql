@@ -25,7 +25,8 @@ select
 from clip_service.clips
 where not superseded;
 
--- {id}; gives the project, or null. An older table may hold no times.
+-- {id}; gives the project with what was chosen for it and the number of its last edit, or null. An older table may
+-- hold no times.
 create or replace function public.clip_service_project(payload jsonb) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -34,9 +35,11 @@ as $$
             id, user_id, script, scenes, frames, clips, video_url, input_image_url, audio_recording_url,
             coalesce(created_at, updated_at, 'epoch') as created_at,
             coalesce(updated_at, created_at, 'epoch') as updated_at,
-            coalesce(edited, 1) as edited
+            choices.model, choices.resolution, choices.audio,
+            coalesce(project_sequences.edited, 1) as edited
         from public.projects
-        left join clip_service.project_sequences on project_id = projects.id
+        left join clip_service.choices on choices.project_id = projects.id
+        left join clip_service.project_sequences on project_sequences.project_id = projects.id
         where id = (payload ->> 'id')::uuid
     ) as found;
 $$;

@@ -33,8 +33,14 @@ export interface Job {
   status: "submitting" | "pending" | "succeeded" | "failed";
   stage: Stage;
   video_url: string | null;
+  /** When the video's link ends, as far as is known. */
+  video_expires_at: string | null;
   error: { code: string; message: string; kind: string } | null;
   cost_usd: number | null;
+  /** What it was made with; `resolution` is empty where the model has no choice of it. */
+  model: string;
+  resolution: string;
+  audio: boolean;
   duration_s: number;
   attempt: number;
   submitted_at: string;
@@ -75,6 +81,10 @@ export interface Project extends ProjectRow {
   script: string | null;
   scenes: unknown;
   frames: unknown;
+  /** What the next clips are made with: what was chosen, else the installation's default. */
+  model: string;
+  resolution: string;
+  audio: boolean;
 }
 
 /** A project that is watched; `clockSkewMs` is how far the service's clock is ahead of this one. */
@@ -86,6 +96,16 @@ export interface ProjectDraft {
   frames: Record<string, Partial<Frames> | null>;
   scenes?: Record<string, Record<string, unknown> | null>;
   script?: string | null;
+}
+
+/**
+ * What to make a project's clips with; the project keeps it. A `model` begins anew: what is not named beside it is
+ * the installation's default. Without one the earlier model stays.
+ */
+export interface Choice {
+  model?: string;
+  resolution?: string;
+  audio?: boolean;
 }
 
 export interface SceneResult {
@@ -121,19 +141,48 @@ export interface Status extends Counts {
   }[];
 }
 
+/** A model that may be chosen. `prices` are those of the service's table, in USD a second of video. */
+export interface Model {
+  air: string;
+  name: string;
+  /** Whether it is the one of a project for which nobody chose. */
+  default: boolean;
+  durations_s: number[];
+  /** Empty where the model has no choice of it. */
+  resolutions: string[];
+  default_resolution: string;
+  /** Whether it can make sound. */
+  sound: boolean;
+  default_audio: boolean;
+  /** The most characters of a prompt; null where that is unknown. */
+  prompt_limit: number | null;
+  prices: { resolution: string; audio: boolean; usd_per_second: number; source: string; as_of: string }[];
+}
+
 export interface StudioConfig {
   sign_in: "none" | "token" | "supabase";
   supabase_url: string | null;
   anon_key: string | null;
-  durations_s: number[];
+  models: Model[];
   max_upload_bytes: number;
+  /** The least and the most pixels of each side of an uploaded frame. */
+  min_side_px: number;
+  max_side_px: number;
   upload_types: string[];
 }
 
-export interface StudioEstimates {
+/** What a second of video costs: by what past clips cost here, else by the table of models. */
+export interface PriceEstimate {
   model: string;
   resolution: string;
-  price: { usd_per_second: number; basis: "published" | "past" } | null;
+  audio: boolean;
+  usd_per_second: number;
+  basis: "past" | "table";
+}
+
+/** A variant whose price is not known is left out. */
+export interface StudioEstimates {
+  prices: PriceEstimate[];
 }
 
 /** "live": by the event stream. "polling": asked for every few seconds, since no stream comes through. */
@@ -147,7 +196,7 @@ export interface WatchOptions {
 
 export interface Clips {
   /** Submits a job for each scene with both frames; what is paid for already is not bought again. */
-  generate(projectId: string): Promise<Generated>;
+  generate(projectId: string, choice?: Choice): Promise<Generated>;
   /** Has Runware asked for what is pending, and reports every scene. */
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */

@@ -59,7 +59,8 @@ export function createClips({ url = "", token } = {}) {
     ).json();
 
   return {
-    generate: (projectId) => post("/functions/v1/generate-clips", { project_id: projectId }),
+    generate: (projectId, { model, resolution, audio } = {}) =>
+      post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio }),
     status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
     retry: (projectId, { scenes } = {}) =>
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),

@@ -1,16 +1,19 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
+import { asCall, choiceFields, costText, covering, defaultChoice } from "./choice.js";
 import { h, icon, isShowable, setText } from "./dom.js";
-import { dollars, plural } from "./words.js";
+import { plural } from "./words.js";
 import { toast } from "./toasts.js";
 
 const ENDS = ["first", "last"];
-const MIB = 1024 * 1024;
+const MB = 1_000_000;
+// More than these do not fit beside each other.
+const MOST_SEGMENTS = 4;
 let dragged = null;
 
 /** Opens the dialog; gives the id of the project that was made, or null if it was closed. */
 export function openCreate({ clips, config }) {
   const scenes = [];
-  let price = null;
+  let prices = [];
   let busy = false;
   let made = null;
 
@@ -19,6 +22,10 @@ export function openCreate({ clips, config }) {
   const problem = h("p", { class: "field-problem", role: "alert" });
   const estimate = h("p", { class: "estimate", "aria-live": "polite" });
   const title = h("input", { id: "title", type: "text", maxlength: "200", placeholder: "Harbour at dawn" });
+  const choice = choiceFields(config.models, defaultChoice(config.models), () => {
+    for (const scene of scenes) scene.follow();
+    update();
+  });
   const submit = h("button", { class: "primary", type: "submit" }, "Create clips");
   const files = h("input", {
     type: "file",
@@ -32,7 +39,7 @@ export function openCreate({ clips, config }) {
     { class: "drop", for: "pairs" },
     icon("image", 24),
     h("span", {}, h("strong", {}, "Drop frames here"), " or ", h("u", {}, "choose files")),
-    h("span", { class: "muted" }, "In pairs, by name: first frame, last frame. PNG, JPEG or WebP."),
+    h("span", { class: "muted" }, `In pairs, by name: first frame, last frame. PNG, JPEG or WebP, ${sidesText(config)}.`),
   );
   const form = h(
     "form",
@@ -56,6 +63,7 @@ export function openCreate({ clips, config }) {
         h("label", { for: "title" }, "Name ", h("span", { class: "muted" }, "(optional)")),
         title,
       ),
+      choice.element,
       files,
       drop,
       list,
@@ -72,10 +80,11 @@ export function openCreate({ clips, config }) {
   const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
 
   function add() {
-    const scene = { first: emptySlot(), last: emptySlot(), prompt: "", duration: config.durations_s[0] };
+    const scene = { first: emptySlot(), last: emptySlot(), prompt: "", duration: 0 };
     scene.element = draft(scene);
     scenes.push(scene);
     list.append(scene.element);
+    scene.follow();
     update();
     return scene;
   }
@@ -89,23 +98,7 @@ export function openCreate({ clips, config }) {
       placeholder: "What happens between the two frames?",
       oninput: () => (scene.prompt = prompt.value),
     });
-    const durations = h(
-      "div",
-      { class: "segments", role: "radiogroup", "aria-label": "Duration" },
-      config.durations_s.map((seconds) => {
-        const radio = h("input", {
-          type: "radio",
-          name: `${id}-duration`,
-          value: String(seconds),
-          checked: seconds === scene.duration,
-        });
-        radio.addEventListener("change", () => {
-          scene.duration = seconds;
-          update();
-        });
-        return h("label", {}, radio, h("span", {}, `${seconds} s`));
-      }),
-    );
+    const durations = h("div", {});
     const grip = h(
       "button",
       { type: "button", class: "quiet icon-only grip", draggable: "true" },
@@ -147,6 +140,18 @@ export function openCreate({ clips, config }) {
         ),
       ),
     );
+    /** Offers the durations of the chosen model; what was wanted before stays wanted. */
+    scene.follow = () => {
+      const { durations_s: offered, prompt_limit: limit } = choice.model;
+      if (limit) prompt.setAttribute("maxlength", limit);
+      else prompt.removeAttribute("maxlength");
+      durations.replaceChildren(
+        durationField(offered, covering(scene.duration, offered), `${id}-duration`, (seconds) => {
+          scene.duration = seconds;
+          update();
+        }),
+      );
+    };
     grip.addEventListener("keydown", (event) => {
       const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
       if (!step) return;
@@ -174,7 +179,7 @@ export function openCreate({ clips, config }) {
       up.setAttribute("aria-label", `Move scene ${position} up`);
       down.setAttribute("aria-label", `Move scene ${position} down`);
       remove.setAttribute("aria-label", `Remove scene ${position}`);
-      durations.setAttribute("aria-label", `Duration of scene ${position}`);
+      durations.firstChild.setAttribute("aria-label", `Duration of scene ${position}`);
       up.disabled = position === 1;
       down.disabled = position === scenes.length;
       for (const end of ENDS) scene[end].label(position);
@@ -241,6 +246,9 @@ export function openCreate({ clips, config }) {
     slot.loading = true;
     changed(slot);
     try {
+      const wrong = await sizeProblem(file, config);
+      if (turn !== slot.turn) return;
+      if (wrong) throw new Error(wrong);
       const { url } = await clips.upload(file);
       if (turn === slot.turn) slot.url = url;
     } catch (error) {
@@ -319,12 +327,18 @@ export function openCreate({ clips, config }) {
   function update() {
     scenes.forEach((scene, index) => scene.label(index + 1));
     const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
-    const seconds = complete.reduce((sum, scene) => sum + scene.duration, 0);
+    const { durations_s: offered } = choice.model;
+    const seconds = complete.reduce((sum, scene) => sum + covering(scene.duration, offered), 0);
     const uploading = scenes.some((scene) => scene.first.loading || scene.last.loading);
     submit.disabled =
       busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
     setText(submit, complete.length ? `Create ${plural(complete.length, "clip")}` : "Create clips");
-    setText(estimate, estimateText(complete.length, seconds, price));
+    setText(
+      estimate,
+      complete.length
+        ? costText(complete.length, seconds, choice.value, prices, config.models)
+        : "Each scene needs both of its frames.",
+    );
   }
 
   async function send(event) {
@@ -343,7 +357,7 @@ export function openCreate({ clips, config }) {
         scenes: byNumber(({ prompt, duration }, number) => ({
           scene_id: number,
           description: prompt.trim(),
-          duration,
+          duration: covering(duration, choice.model.durations_s),
         })),
       });
     } catch (error) {
@@ -354,7 +368,7 @@ export function openCreate({ clips, config }) {
     }
     dialog.close();
     try {
-      const answer = await clips.generate(made);
+      const answer = await clips.generate(made, asCall(choice.value));
       toast(`${plural(answer.total_clips, "clip")} submitted.`);
     } catch (error) {
       // The project is stored: its view has the button that tries again.
@@ -381,7 +395,7 @@ export function openCreate({ clips, config }) {
   clips
     .estimates()
     .then((estimates) => {
-      price = estimates.price;
+      prices = estimates.prices;
       update();
     })
     // Without an estimate the dialog says that the price is not known.
@@ -412,14 +426,38 @@ function forget(slot) {
 /** What keeps a file from being uploaded; the service looks at its content after that. */
 function fileProblem(file, { upload_types: types, max_upload_bytes: limit }) {
   if (!types.includes(file.type)) return "Choose a PNG, JPEG or WebP image.";
-  if (file.size > limit) return `Choose an image of ${limit / MIB} MB at most.`;
+  if (file.size > limit) return `Choose an image of ${limit / MB} MB at most.`;
   return "";
 }
 
-function estimateText(count, seconds, price) {
-  if (!count) return "Each scene needs both of its frames.";
-  const what = `${plural(count, "clip")}, ${seconds} seconds`;
-  if (!price) return `${what}. The price is not known yet: the first finished clip will tell.`;
-  const basis = price.basis === "published" ? "by Runware's published price" : "by what clips have cost here";
-  return `${what}: about ${dollars(seconds * price.usd_per_second)}, ${basis}.`;
+/** What is wrong with an image's size in pixels; nothing where the browser can't read it. */
+async function sizeProblem(file, config) {
+  const image = await createImageBitmap(file).catch(() => null);
+  if (!image) return "";
+  const { width, height } = image;
+  image.close();
+  const fits = (side) => side >= config.min_side_px && side <= config.max_side_px;
+  if (fits(width) && fits(height)) return "";
+  return `This image has ${width} x ${height} pixels. Choose one with ${sidesText(config)}.`;
+}
+
+const sidesText = ({ min_side_px: min, max_side_px: max }) => `${min} to ${max} pixels a side`;
+
+/** A choice of seconds: side by side where they are few, else in a list. */
+function durationField(offered, chosen, name, onChange) {
+  if (offered.length > MOST_SEGMENTS) {
+    const select = h(
+      "select",
+      {},
+      offered.map((seconds) => h("option", { value: seconds, selected: seconds === chosen }, `${seconds} s`)),
+    );
+    select.addEventListener("change", () => onChange(Number(select.value)));
+    return select;
+  }
+  const segments = offered.map((seconds) => {
+    const radio = h("input", { type: "radio", name, value: seconds, checked: seconds === chosen });
+    radio.addEventListener("change", () => onChange(seconds));
+    return h("label", {}, radio, h("span", {}, `${seconds} s`));
+  });
+  return h("div", { class: "segments", role: "radiogroup" }, segments);
 }

@@ -28,7 +28,7 @@ async function start() {
 function route() {
   if (!config || newButton.hidden) return;
   const [, projectId] = /^#\/projects\/([\w-]+)$/.exec(location.hash) ?? [];
-  const context = { clips, onProblem: showProblem, onCreate: create };
+  const context = { clips, config, onProblem: showProblem, onCreate: create };
   show(projectId ? projectView(projectId, context) : projectsView(context));
 }
 

@@ -1,6 +1,8 @@
 /** One project: its scenes in order, live. */
 import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
+import { choiceText } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
+import { openRemake } from "./remake.js";
 import { openPlayer } from "./player.js";
 import { SceneCard } from "./scene.js";
 import { shareDone } from "/client/clips.js";
@@ -14,7 +16,7 @@ const CONNECTIONS = {
   offline: "Offline: trying to reconnect",
 };
 
-export function projectView(projectId, { clips, onProblem }) {
+export function projectView(projectId, { clips, config, onProblem }) {
   let project = null;
   const cards = new Map();
   const title = h("h1", {}, "Project");
@@ -28,6 +30,7 @@ export function projectView(projectId, { clips, onProblem }) {
     icon("retry"),
     "Retry failed",
   );
+  const makeWith = h("button", { type: "button", hidden: true, onclick: remake }, icon("sliders"), "Make with…");
   const generate = h(
     "button",
     { type: "button", class: "primary", hidden: true, onclick: generateMissing },
@@ -43,7 +46,7 @@ export function projectView(projectId, { clips, onProblem }) {
       "div",
       { class: "page-head" },
       h("div", { class: "grow" }, title, summary),
-      h("div", { class: "actions" }, playAll, retryAll, generate),
+      h("div", { class: "actions" }, playAll, retryAll, makeWith, generate),
     ),
     h("div", { class: "overall" }, bar, link),
     list,
@@ -64,7 +67,7 @@ export function projectView(projectId, { clips, onProblem }) {
       if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ onRetry: () => retry([scene.key]) }));
       const card = cards.get(scene.key);
       if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
-      card.show(scene);
+      card.show({ ...scene, madeWith: otherChoice(scene.job) });
     });
     if (!scenes.length && !list.children.length)
       list.append(h("li", { class: "nothing" }, "This project has no scenes."));
@@ -73,7 +76,8 @@ export function projectView(projectId, { clips, onProblem }) {
     const failed = project.jobs.filter((job) => job.stage === "failed").length;
     retryAll.hidden = !failed;
     setText(retryAll.lastChild, failed === 1 ? "Retry failed clip" : `Retry ${failed} failed clips`);
-    generate.hidden = !scenes.some((scene) => !scene.job && scene.first && scene.last);
+    generate.hidden = !scenes.some((scene) => !scene.job && isComplete(scene));
+    makeWith.hidden = !scenes.some(isComplete);
     tick();
     if (before) announce(before, project);
   }
@@ -95,6 +99,7 @@ export function projectView(projectId, { clips, onProblem }) {
     summary.replaceChildren(
       h("span", { class: `chip tone-${state.tone}` }, state.text),
       h("span", {}, clipCount(counts)),
+      h("span", {}, choiceText(project, config.models)),
       project.cost_usd > 0 ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : "")) : "",
       counts.pending
         ? h(
@@ -118,9 +123,29 @@ export function projectView(projectId, { clips, onProblem }) {
     }
   }
 
+  /** What a clip was made with, where that is not what the project's next clips are made with. */
+  function otherChoice(job) {
+    const same = ["model", "resolution", "audio"].every((name) => !job || job[name] === project[name]);
+    return same ? "" : choiceText(job, config.models);
+  }
+
+  function remake() {
+    openRemake({
+      clips,
+      config,
+      current: { model: project.model, resolution: project.resolution, audio: project.audio },
+      scenes: scenesOf(project).filter(isComplete),
+      async onMake(choice) {
+        const answer = await clips.generate(projectId, choice);
+        const made = answer.results.filter((result) => result.success).length;
+        toast(`${plural(made, "clip")} with ${choiceText(choice, config.models)}.`);
+      },
+    });
+  }
+
   async function generateMissing() {
     generate.disabled = true;
-    const missing = scenesOf(project).filter((scene) => !scene.job && scene.first && scene.last).length;
+    const missing = scenesOf(project).filter((scene) => !scene.job && isComplete(scene)).length;
     try {
       await clips.generate(projectId);
       toast(`${plural(missing, "clip")} submitted.`);
@@ -152,6 +177,8 @@ export function projectView(projectId, { clips, onProblem }) {
     },
   };
 }
+
+const isComplete = (scene) => scene.first && scene.last;
 
 const waitingSince = (project) =>
   project.jobs.filter((job) => !job.settled_at).map((job) => Date.parse(job.waiting_since));

@@ -1,5 +1,5 @@
 /** A scene's card: both frames, what happens in between, and its clip or how far that is. */
-import { describe, dollars } from "./words.js";
+import { describe, dollars, linkText } from "./words.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { shareDone } from "/client/clips.js";
 
@@ -7,6 +7,7 @@ const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export class SceneCard extends HTMLElement {
   #scene = null;
+  #known = [];
   #shown = "";
   #state = h("p", { class: "state" });
   #bar = h("progress", { max: "1", value: "0" });
@@ -42,7 +43,7 @@ export class SceneCard extends HTMLElement {
     );
   }
 
-  /** Shows a scene as it stands; what has not changed is left alone, so that a video goes on playing. */
+  /** Shows a scene as it stands; `madeWith` says how its clip differs from the project's choice. What has not changed is left alone, so that a video goes on playing. */
   show(scene) {
     const { key, first, last, prompt, job } = scene;
     const shown = JSON.stringify([
@@ -50,7 +51,8 @@ export class SceneCard extends HTMLElement {
       last,
       prompt,
       scene.duration,
-      job && [job.task_uuid, job.stage, job.video_url, job.cost_usd],
+      job && [job.task_uuid, job.stage, job.video_url, job.cost_usd, job.video_expires_at],
+      scene.madeWith,
     ]);
     this.#scene = scene;
     if (shown === this.#shown) return;
@@ -59,12 +61,12 @@ export class SceneCard extends HTMLElement {
     setText(this.#prompt, prompt || "No prompt.");
     this.#prompt.classList.toggle("muted", !prompt);
     const seconds = job?.duration_s ?? scene.duration;
-    const facts = [
+    this.#known = [
       seconds && `${String(seconds).replace(/\D+$/, "")} s`,
       job?.attempt > 1 && `attempt ${job.attempt}`,
       job?.cost_usd && dollars(job.cost_usd),
+      scene.madeWith,
     ];
-    setText(this.#facts, facts.filter(Boolean).join(" · "));
     this.#showFrames(first, last);
     this.#showClip(job, first);
     this.#showActions(job);
@@ -75,6 +77,8 @@ export class SceneCard extends HTMLElement {
   /** Moves what moves with the time alone. */
   tick(now) {
     const { job, first, last } = this.#scene;
+    const facts = [...this.#known, linkText(job?.video_expires_at, now)];
+    setText(this.#facts, facts.filter(Boolean).join(" · "));
     const { text, tone } = describe(job, now, missingText(first, last));
     setText(this.#state, text);
     this.#state.className = `state tone-${tone}`;

@@ -65,6 +65,17 @@ export function age(time, now) {
   return new Date(time).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 }
 
+/** When a video's link ends, or that it has; nothing for a clip without a video. */
+export function linkText(expires, now) {
+  if (!expires) return "";
+  const end = Date.parse(expires);
+  const hours = (end - now) / 3_600_000;
+  if (hours > 0 && hours < 1) return "Link ends within the hour";
+  if (hours > 0 && hours < 24) return `Link ends in ${plural(Math.floor(hours), "hour")}`;
+  const day = new Date(end).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return hours > 0 ? `Link ends on ${day}` : `Link ended on ${day}`;
+}
+
 export const dollars = (usd) => `$${usd.toFixed(2)}`;
 
 /** What a person wrote about a scene. */

@@ -1,0 +1,102 @@
+/** What clips are made with: model, resolution, sound; and what that costs. */
+import { h } from "./dom.js";
+import { dollars, plural } from "./words.js";
+
+/** The fields of a choice. `onChange` is called after each change; `value` and `model` say what is chosen. */
+export function choiceFields(models, current, onChange) {
+  const chosen = { ...current };
+  const id = `choice-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const model = h("select", { id: `${id}-model`, onchange: changeModel });
+  const resolution = h("select", { id: `${id}-resolution`, onchange: changeRest });
+  const sound = h("input", { id: `${id}-sound`, type: "checkbox", role: "switch", onchange: changeRest });
+  const resolutionField = field("Resolution", resolution);
+  const soundField = h(
+    "div",
+    { class: "field sound" },
+    h("label", { for: sound.id }, "Sound"),
+    h("span", { class: "switch" }, sound),
+  );
+  const element = h(
+    "div",
+    { class: "choice", role: "group", "aria-label": "What the clips are made with" },
+    field("Model", model),
+    resolutionField,
+    soundField,
+  );
+
+  // One that was chosen earlier and is not allowed any more gives way to the default.
+  const found = (air) =>
+    models.find((one) => one.air === air) ?? models.find((one) => one.default) ?? models[0];
+
+  function changeModel() {
+    chosen.model = model.value;
+    show();
+    onChange();
+  }
+
+  function changeRest() {
+    chosen.resolution = resolution.value;
+    chosen.audio = sound.checked;
+    onChange();
+  }
+
+  function show() {
+    const one = found(chosen.model);
+    chosen.model = one.air;
+    if (!one.resolutions.includes(chosen.resolution)) chosen.resolution = one.default_resolution;
+    model.replaceChildren(...models.map(({ air, name }) => option(air, name, air === one.air)));
+    resolution.replaceChildren(
+      ...one.resolutions.map((name) => option(name, name, name === chosen.resolution)),
+    );
+    resolutionField.hidden = !one.resolutions.length;
+    soundField.hidden = !one.sound;
+    sound.checked = one.sound && chosen.audio;
+  }
+
+  show();
+  return {
+    element,
+    get model() {
+      return found(chosen.model);
+    },
+    get value() {
+      const one = found(chosen.model);
+      return { model: one.air, resolution: chosen.resolution, audio: one.sound && Boolean(chosen.audio) };
+    },
+  };
+}
+
+/** What a choice is before anyone has changed it. */
+export function defaultChoice(models) {
+  const { air, default_resolution: resolution, default_audio: audio } = models.find((one) => one.default);
+  return { model: air, resolution, audio };
+}
+
+/** The same as the client takes it: a model without resolutions is told none. */
+export const asCall = ({ resolution, ...rest }) => (resolution ? { ...rest, resolution } : rest);
+
+/** The shortest of a model's durations that covers what a scene wants, else the longest; as the service has it. */
+export function covering(wanted, durations) {
+  const seconds = Number.parseFloat(String(wanted ?? "").replace(",", ".")) || 0;
+  return durations.find((duration) => duration >= seconds) ?? durations.at(-1);
+}
+
+/** How a choice reads in one line, such as "Veo 3.1 · 720p · sound". */
+export function choiceText({ model, resolution, audio }, models) {
+  const name = models.find((one) => one.air === model)?.name ?? model;
+  return [name, resolution, audio && "sound"].filter(Boolean).join(" · ");
+}
+
+/** What so many clips of so many seconds in all will cost, as far as that is known. */
+export function costText(count, seconds, choice, prices, models) {
+  const what = `${plural(count, "clip")}, ${plural(seconds, "second")}`;
+  const same = (one) => one.resolution === choice.resolution && one.audio === choice.audio;
+  const price = prices.find((one) => one.model === choice.model && same(one));
+  if (!price) return `${what}. The price is not known yet: the first finished clip will tell.`;
+  const listed = models.find((one) => one.air === choice.model)?.prices.find(same);
+  const source = price.basis === "past" ? "what clips have cost here" : (listed?.source ?? "a price list");
+  return `${what}: about ${dollars(seconds * price.usd_per_second)} (${source}).`;
+}
+
+const field = (name, control) => h("div", { class: "field" }, h("label", { for: control.id }, name), control);
+const option = (value, text, selected) => h("option", { value, selected }, text);
