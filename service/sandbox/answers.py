@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from service.sandbox.errors import TASK_NOT_FOUND, Json, TaskError
+from service.sandbox.errors import INSUFFICIENT_CREDITS, TASK_NOT_FOUND, Json, TaskError
 from service.sandbox.faults import JobFaults
 from service.sandbox.jobs import Job
+from service.sandbox.tasks import VideoTask
 from service.sandbox.unknowns import Unknowns
-from service.sandbox.veo import VideoTask
+
+_STATUSES: Mapping[object, HTTPStatus] = {
+    TASK_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    INSUFFICIENT_CREDITS: HTTPStatus.PAYMENT_REQUIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,10 @@ class Answer:
             return HTTPStatus.BAD_REQUEST
         if self.data or self.failures or not self.errors:
             return HTTPStatus.OK
-        unknown = all(error["code"] == TASK_NOT_FOUND for error in self.errors)
-        return HTTPStatus.NOT_FOUND if unknown else HTTPStatus.BAD_REQUEST
+        codes = {error["code"] for error in self.errors}
+        return (
+            _STATUSES.get(codes.pop(), HTTPStatus.BAD_REQUEST) if len(codes) == 1 else HTTPStatus.BAD_REQUEST
+        )
 
     def as_json(self) -> Json:
         """Leave `errors` out when it is empty: Runware's own client takes the mere key for a failure."""

@@ -8,6 +8,7 @@ from service.sandbox.unknowns import ReasonPlace
 Json = dict[str, object]
 
 TASK_NOT_FOUND = "taskNotFound"
+INSUFFICIENT_CREDITS = "insufficientCredits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,6 @@ class TaskError:
 class JobFailedError(Exception):
     """A job can't be finished; `error` is what its caller is told."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
-        self.error = TaskError(code, message)
+        self.error = TaskError(code, message, parameter)

@@ -71,6 +71,7 @@ class JobFaults:
     delay_webhook_seconds: float = 0
     reorder_webhook: bool = False
     early_webhook: bool = False
+    empty_video_seconds: float = 0
 
 
 class DirectiveError(Exception):
@@ -101,6 +102,7 @@ def decide(faults: Faults, seed: int, task_uuid: str, prompt: str) -> JobFaults:
         ),
         reorder_webhook=strikes("reorder", faults.webhook_reorder_rate),
         early_webhook=strikes("early", faults.early_webhook_rate),
+        empty_video_seconds=faults.video_empty_seconds,
     )
     for name, value in _DIRECTIVE.findall(prompt):
         drawn = _obey(drawn, name.strip(), value.strip())
@@ -123,6 +125,7 @@ _PLAIN_DIRECTIVES: dict[str, _Directive] = {
 _TIMED_DIRECTIVES: dict[str, _Directive] = {
     "slow": lambda faults, seconds: replace(faults, slow_seconds=seconds),
     "delay-webhook": lambda faults, seconds: replace(faults, delay_webhook_seconds=seconds),
+    "empty-video": lambda faults, seconds: replace(faults, empty_video_seconds=seconds),
 }
 
 

@@ -14,14 +14,16 @@ from PIL import Image
 from service.sandbox.errors import JobFailedError
 from service.sandbox.samples import draw_sample
 
-_MAX_BYTES = 20 * 2**20
-_MAX_PIXELS = 50_000_000
+# Runware's documents of October 2025; whether its megabytes are of 1000 or of 1024 isn't said there.
+_SIDES = range(300, 2048 + 1)
+_MAX_BYTES = 20_000_000
+_FORMATS = ("PNG", "JPEG", "WEBP")
 _FETCH_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture file that opens: its bytes, their digest and its size (width, height) in pixels."""
+    """A picture file of the allowed kinds: its bytes, their digest and its size (width, height) in pixels."""
 
     content: bytes
     digest: str
@@ -37,11 +39,12 @@ class FrameReader:
     async def read(self, url: str) -> Frame:
         """Return the frame behind an http(s) URL or a base64 data URI.
 
-        Raises JobFailedError: `downloadFailed` when it can't be had, `invalidImage` when it is no picture.
+        Raises JobFailedError: `downloadFailed` when it can't be had, `invalidFrameImages` when it is no
+        picture that the models take.
         """
         if url[:5].lower() == "data:":
             return await asyncio.to_thread(_unpack, url)
-        return await asyncio.to_thread(_open, await self._fetch(url))
+        return await asyncio.to_thread(_judged, await self._fetch(url))
 
     async def _fetch(self, url: str) -> bytes:
         timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
@@ -53,7 +56,7 @@ class FrameReader:
                 async for chunk in response.content.iter_any():
                     content += chunk
                     if len(content) > _MAX_BYTES:
-                        raise JobFailedError("invalidImage", f"A frame is larger than {_MAX_BYTES >> 20} MiB")
+                        raise _refused("is larger than 20 MB")
         except (aiohttp.ClientError, ValueError, TimeoutError) as failure:
             raise JobFailedError("downloadFailed", "A frame's URL can't be reached") from failure
         return bytes(content)
@@ -64,7 +67,8 @@ async def draw_stand_in(prompt: str, size: tuple[int, int]) -> tuple[Frame, Fram
     scene = sha256(prompt.encode()).hexdigest()[:8]
 
     def both() -> tuple[Frame, Frame]:
-        return _open(draw_sample(scene, "first", size)), _open(draw_sample(scene, "last", size))
+        first, last = draw_sample(scene, "first", size), draw_sample(scene, "last", size)
+        return Frame(first, sha256(first).hexdigest(), size), Frame(last, sha256(last).hexdigest(), size)
 
     return await asyncio.to_thread(both)
 
@@ -73,16 +77,22 @@ def _unpack(data_uri: str) -> Frame:
     try:
         content = base64.b64decode(data_uri.partition(",")[2], validate=True)
     except binascii.Error as failure:
-        raise JobFailedError("invalidImage", "A frame's data URI isn't base64") from failure
-    return _open(content)
+        raise _refused("has a data URI that isn't base64") from failure
+    if len(content) > _MAX_BYTES:
+        raise _refused("is larger than 20 MB")
+    return _judged(content)
 
 
-def _open(content: bytes) -> Frame:
+def _judged(content: bytes) -> Frame:
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             size = picture.size
     except (OSError, ValueError, Image.DecompressionBombError) as failure:
-        raise JobFailedError("invalidImage", "A frame is no picture that can be opened") from failure
-    if size[0] * size[1] > _MAX_PIXELS:
-        raise JobFailedError("invalidImage", f"A frame of {size[0]}x{size[1]} pixels is too large")
+        raise _refused("is no PNG, JPEG or WebP that can be opened") from failure
+    if not all(side in _SIDES for side in size):
+        raise _refused(f"has {size[0]}x{size[1]} pixels; each side must have {_SIDES[0]} to {_SIDES[-1]}")
     return Frame(content, sha256(content).hexdigest(), size)
+
+
+def _refused(why: str) -> JobFailedError:
+    return JobFailedError("invalidFrameImages", f"A frame {why}", "inputs.frameImages")

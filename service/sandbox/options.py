@@ -1,6 +1,6 @@
 """How a sandbox behaves: its faults, which can be replaced while it runs, and the settings it starts with."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -56,8 +56,22 @@ class Faults(Unknowns):
     archive_off: bool = Field(default=False, description="getTaskDetails is refused as invalidTaskType.")
     burst_rate: Rate = Field(default=0, description="Share of requests that start a burst of HTTP errors.")
     burst_length: int = Field(default=3, ge=1, le=10_000, description="Requests refused by one burst.")
-    burst_status: int = Field(
-        default=429, ge=400, le=599, description="HTTP status of a burst; 429 is JSON, 503 is not."
+    burst_status: int = Field(default=429, ge=400, le=599, description="HTTP status of a burst.")
+    burst_json: bool = Field(
+        default=False, description="Bursts and statuses by header come with JSON, else with a gateway's page."
+    )
+    throttle_402_above: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="Jobs that run at once before more are refused by 402 without names, though there is "
+        "money; 0 never refuses.",
+    )
+    balance_usd: float = Field(
+        default=1_000_000, ge=0, le=1e12, description="USD paid in; what is billed comes off it."
+    )
+    video_empty_seconds: Seconds = Field(
+        default=0, description="How long the URL of a finished video serves 0 bytes."
     )
     forget_rate: Rate = Field(
         default=0, description="Share of tasks that are accepted and billed, then unknown for ever."
@@ -87,6 +101,9 @@ class SandboxOptions(Faults):
         le=3840,
         description="Longer side of a clip in pixels, at most; 64 makes tiny clips in a few milliseconds.",
     )
+    min_ttl_seconds: int = Field(
+        default=60, ge=1, le=86_400, description="The shortest ttl of a video's URL that a task may ask for."
+    )
     cache_megabytes: int = Field(
         default=2048, ge=1, le=1_000_000, description="Disk space for clips; the least used go first."
     )
@@ -95,10 +112,6 @@ class SandboxOptions(Faults):
         ge=1,
         le=10_000_000,
         description="Jobs kept in memory; the oldest finished ones are dropped first.",
-    )
-    webhook_envelope: Literal["flat", "data", "list"] = Field(
-        default="flat",
-        description="Body of a webhook: the flat result, {data: [result]}, or a list of one result.",
     )
     webhook_tries: int = Field(
         default=8, ge=1, le=20, description="Times that a webhook is sent until it is answered by 2xx."
@@ -120,9 +133,9 @@ class SandboxOptions(Faults):
         return Faults.model_validate(self.model_dump(include=set(Faults.model_fields)))
 
     def replaced_faults(self, body: bytes) -> Faults:
-        """Read faults that replace all others; the unknowns that they leave out stay as at the start.
+        """Read faults that replace all others; the unknowns and the balance stay as at the start if left out.
 
         Raises ValidationError.
         """
-        given = _FAULT_OBJECT.validate_json(body)
-        return Faults.model_validate({**self.model_dump(include=set(Unknowns.model_fields)), **given})
+        kept = self.model_dump(include={*Unknowns.model_fields, "balance_usd"})
+        return Faults.model_validate({**kept, **_FAULT_OBJECT.validate_json(body)})

@@ -12,14 +12,15 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from service.sandbox.answers import Answer
-from service.sandbox.archive import Archive
 from service.sandbox.desk import Desk
-from service.sandbox.errors import TASK_NOT_FOUND, Json, TaskError
+from service.sandbox.errors import INSUFFICIENT_CREDITS, TASK_NOT_FOUND, Json, TaskError
 from service.sandbox.faults import DirectiveError, RequestChances, RequestFaults, read_header
+from service.sandbox.intake import NO_CREDITS, Request, is_video_task
 from service.sandbox.jobs import Ledger
 from service.sandbox.options import SandboxOptions
 from service.sandbox.runner import JobRunner
 from service.sandbox.samples import Place, draw_sample
+from service.sandbox.usage import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _MAX_SAMPLE_SIDE = 2160
 _RETRY_AFTER_SECONDS = 1
 _STATUS_CODES = {
     401: "invalidApiKey",
-    402: "insufficientCredits",
+    402: INSUFFICIENT_CREDITS,
     403: "forbidden",
     404: TASK_NOT_FOUND,
     429: "rateLimitExceeded",
@@ -48,12 +49,12 @@ class _RefusedRequestError(Exception):
 class Routes:
     """Handles each request. The faults that `PUT /faults` replaces live here."""
 
-    def __init__(self, options: SandboxOptions, ledger: Ledger, runner: JobRunner) -> None:
+    def __init__(self, options: SandboxOptions, ledger: Ledger, runner: JobRunner, clock: Clock) -> None:
         self._options = options
         self._faults = options.faults()
         self._ledger = ledger
         self._runner = runner
-        self._desk = Desk(ledger, Archive(options.max_jobs), options.seed)
+        self._desk = Desk(ledger, options, clock)
         self._chances = RequestChances(options.seed)
 
     def table(self) -> list[web.RouteDef]:
@@ -76,7 +77,7 @@ class Routes:
             body = await request.read()
             chance = self._chances.decide(self._faults, body)
             if (status := asked_for.status or chance.status) is not None:
-                return _bare_status(status)
+                return _bare_status(status, as_json=self._faults.burst_json)
             tasks = _read_tasks(body)
             if chance.drop_submission and _count_videos(tasks):
                 logger.info("submission dropped on request, nothing accepted")
@@ -95,11 +96,9 @@ class Routes:
         greeting = self._authenticate(request, tasks)
         if greeting is not None:
             tasks = tasks[1:]
-        if not self._ledger.has_room(_count_videos(tasks)):
-            raise _RefusedRequestError(
-                429, _STATUS_CODES[429], "The queue is full; send the tasks again later"
-            )
-        answer = self._desk.answer(tasks, self._faults)
+        bad_frames = await self._judge_frames(tasks)
+        self._require_room(_count_videos(tasks))
+        answer = self._desk.answer(Request(tasks, self._faults, bad_frames))
         if greeting is not None:
             answer.data.insert(0, greeting)
         runs = [(accepted, self._runner.start(accepted, self._faults)) for accepted in answer.accepted]
@@ -112,6 +111,21 @@ class Routes:
             else:
                 answer.data.append(accepted.job.as_acknowledgement())
         return answer
+
+    async def _judge_frames(self, tasks: list[object]) -> dict[str, TaskError]:
+        """Return the frames that are refused at submission, with the reason."""
+        if self._faults.frame_check != "submission":
+            return {}
+        return await self._runner.judge_frames(self._desk.frame_urls(Request(tasks, self._faults)))
+
+    def _require_room(self, new_jobs: int) -> None:
+        if not self._ledger.has_room(new_jobs):
+            raise _RefusedRequestError(
+                429, _STATUS_CODES[429], "The queue is full; send the tasks again later"
+            )
+        most = self._faults.throttle_402_above
+        if most and new_jobs and self._ledger.running + new_jobs > most:
+            raise _RefusedRequestError(402, NO_CREDITS.code, NO_CREDITS.message)
 
     def _authenticate(self, request: web.Request, tasks: list[object]) -> Json | None:
         """Check the key of the header or of the first element; return the answer that the latter gets."""
@@ -137,8 +151,12 @@ class Routes:
         video = self._ledger.find_video(request.match_info["uuid"])
         if video is None or not await asyncio.to_thread(video.file.exists):
             raise web.HTTPNotFound(text="No such clip, or it had to make room for others")
-        if video.expires_at is not None and video.expires_at < asyncio.get_running_loop().time():
-            raise web.HTTPGone(text="This clip's ttl is over")
+        now = asyncio.get_running_loop().time()
+        if video.expires_at is not None and video.expires_at < now:
+            gone = web.HTTPGone if self._faults.dead_link == "gone" else web.HTTPNotFound
+            raise gone(text="This clip's ttl is over")
+        if now < video.filled_at:
+            return web.Response(body=b"", content_type=video.media_type)
         return web.FileResponse(video.file, headers={"Content-Type": video.media_type})
 
     async def _send_sample(self, request: web.Request) -> web.StreamResponse:
@@ -200,7 +218,7 @@ def _read_tasks(body: bytes) -> list[object]:
 
 
 def _count_videos(tasks: list[object]) -> int:
-    return sum(isinstance(task, dict) and task.get("taskType") == "videoInference" for task in tasks)
+    return sum(map(is_video_task, tasks))
 
 
 def _break_off(request: web.Request) -> web.Response:
@@ -214,13 +232,14 @@ def _failure(status: int, *errors: TaskError) -> web.Response:
     return web.json_response({"errors": [error.as_json({}) for error in errors]}, status=status)
 
 
-def _bare_status(status: int) -> web.Response:
-    """Answer as a gateway (503, without JSON) or as Runware does."""
+def _bare_status(status: int, *, as_json: bool) -> web.Response:
+    """Answer as Runware does, or as a gateway before it, whose page is no JSON."""
     phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Error"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if as_json:
+        response = _failure(status, TaskError(_STATUS_CODES.get(status, "unknownError"), phrase))
+    else:
         page = f"<html><body><h1>{status} {phrase}</h1></body></html>"
-        return web.Response(status=status, text=page, content_type="text/html")
-    response = _failure(status, TaskError(_STATUS_CODES.get(status, "unknownError"), phrase))
+        response = web.Response(status=status, text=page, content_type="text/html")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     return response

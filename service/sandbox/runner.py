@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
@@ -17,8 +18,8 @@ from service.sandbox.frames import FrameReader, draw_stand_in
 from service.sandbox.jobs import Job, Ledger, Video
 from service.sandbox.options import SandboxOptions
 from service.sandbox.render import Renderer
+from service.sandbox.tasks import VideoTask
 from service.sandbox.unknowns import Unknowns
-from service.sandbox.veo import VideoTask
 from service.sandbox.webhooks import WebhookSender
 
 logger = logging.getLogger(__name__)
@@ -98,14 +99,20 @@ class JobRunner:
             run.settled.set()
             run.announced.set()
 
+    async def judge_frames(self, urls: Collection[str]) -> dict[str, TaskError]:
+        """Return the frames that can't be used, with the reason."""
+        judged = await asyncio.gather(*map(self._frames.read, urls), return_exceptions=True)
+        return {
+            url: failure.error
+            for url, failure in zip(urls, judged, strict=True)
+            if isinstance(failure, JobFailedError)
+        }
+
     async def _settle(self, job: Job, task: VideoTask, faults: JobFaults) -> None:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._seconds(job, faults)
         try:
-            if faults.failure is None:
-                outcome: Video | TaskError = await self._produce(task)
-            else:
-                outcome = faults.failure
+            outcome: Path | TaskError = faults.failure or await self._produce(task)
         except JobFailedError as failure:
             outcome = failure.error
         except Exception:
@@ -114,8 +121,8 @@ class JobRunner:
                 "internalServerError", "The sandbox failed to make this clip; its log says why"
             )
         await asyncio.sleep(ends_at - loop.time())
-        if isinstance(outcome, Video):
-            self._ledger.succeed(job, outcome)
+        if isinstance(outcome, Path):
+            self._ledger.succeed(job, self._publish(outcome, task, faults))
         else:
             self._ledger.fail(job, outcome)
         logger.info("job %s ended: %s", job.task_uuid, job.error.code if job.error else job.state.value)
@@ -126,21 +133,26 @@ class JobRunner:
         low, high = self._options.min_seconds, self._options.max_seconds
         return low + (high - low) * draw(self._options.seed, "seconds", job.task_uuid) + faults.slow_seconds
 
-    async def _produce(self, task: VideoTask) -> Video:
+    async def _produce(self, task: VideoTask) -> Path:
         async with self._turns:
             file = await self._renderer.render(await self._specify(task))
+        if task.upload_url is not None:
+            media_type = FORMATS[task.output_format].media_type
+            await self._upload(task.upload_url, await asyncio.to_thread(file.read_bytes), media_type)
+        return file
+
+    def _publish(self, file: Path, task: VideoTask, faults: JobFaults) -> Video:
+        """Give a clip that has just been finished its URL."""
         clip_format = FORMATS[task.output_format]
         video_uuid = str(uuid4())
-        if task.upload_url is not None:
-            await self._upload(
-                task.upload_url, await asyncio.to_thread(file.read_bytes), clip_format.media_type
-            )
+        now = asyncio.get_running_loop().time()
         return Video(
             uuid=video_uuid,
             url=f"{self._base_url}/videos/{video_uuid}.{clip_format.suffix}",
             file=file,
             media_type=clip_format.media_type,
-            expires_at=None if task.ttl is None else asyncio.get_running_loop().time() + task.ttl,
+            filled_at=now + faults.empty_video_seconds,
+            expires_at=None if task.ttl is None else now + task.ttl,
         )
 
     async def _specify(self, task: VideoTask) -> ClipSpec:

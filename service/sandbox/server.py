@@ -14,6 +14,7 @@ from service.sandbox.options import SandboxOptions
 from service.sandbox.render import Renderer
 from service.sandbox.routes import Routes, allow_every_origin
 from service.sandbox.runner import JobRunner
+from service.sandbox.usage import Clock, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +23,15 @@ _SHUTDOWN_SECONDS = 0.5
 
 
 class Sandbox:
-    """A local server that speaks Runware's API and writes its clips into the folder `files`."""
+    """A local server that speaks Runware's API and writes its clips into the folder `files`.
 
-    def __init__(self, options: SandboxOptions, *, files: Path) -> None:
+    The clock, in UTC, says on which day something was spent; all else goes by the event loop's.
+    """
+
+    def __init__(self, options: SandboxOptions, *, files: Path, clock: Clock = utc_now) -> None:
         self._options = options
         self._files = files
+        self._clock = clock
 
     @asynccontextmanager
     async def serving(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
@@ -44,13 +49,13 @@ class Sandbox:
             session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
             cache_bytes = self._options.cache_megabytes * 2**20
             renderer = await stack.enter_async_context(Renderer(self._files, cache_bytes=cache_bytes))
-            ledger = Ledger(self._options.max_jobs)
+            ledger = Ledger(self._options.max_jobs, self._clock)
             base_url = self._options.public_url.rstrip("/") or url
             runner = await stack.enter_async_context(
                 JobRunner(self._options, session, renderer, ledger, base_url)
             )
             app = web.Application(client_max_size=_MAX_BODY_BYTES)
-            app.add_routes(Routes(self._options, ledger, runner).table())
+            app.add_routes(Routes(self._options, ledger, runner, self._clock).table())
             app.on_response_prepare.append(allow_every_origin)
             web_runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
             stack.push_async_callback(web_runner.cleanup)

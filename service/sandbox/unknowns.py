@@ -42,3 +42,39 @@ class Unknowns(BaseModel):
     archive_forgets: bool = Field(
         default=False, description="getTaskDetails forgets the tasks that getResponse forgets or hides."
     )
+    frame_check: Literal["job", "submission"] = Field(
+        default="job",
+        description="When a frame that breaks the rules is refused: by the failure of its accepted job, or "
+        "at once.",
+    )
+    lite_frames: Literal["both", "plain"] = Field(
+        default="both",
+        description="Frames that Veo 3.1 Lite takes: objects and plain URLs, or plain URLs only.",
+    )
+    balance_form: Literal["object", "number"] = Field(
+        default="object",
+        description="The balance of an account: {amount, freeBalance, currency}, or a number.",
+    )
+    credit_refusal: Literal["whole", "named"] = Field(
+        default="whole",
+        description="What a balance that doesn't cover a request refuses, with 402: the whole request "
+        "without naming a task, or by name each task that it doesn't cover.",
+    )
+    resend_finished: Literal["conflict", "bill"] = Field(
+        default="conflict",
+        description="What becomes of a finished task's id that is sent again: conflictTaskUUID, or a second "
+        "job that is billed, too.",
+    )
+    conflict_names_task: bool = Field(
+        default=True, description="conflictTaskUUID has the taskUUID that it is about."
+    )
+    failure_webhook: Literal["sent", "none"] = Field(
+        default="sent", description="Whether a failed job calls its webhook."
+    )
+    webhook_envelope: Literal["flat", "data", "list"] = Field(
+        default="flat",
+        description="Body of a webhook: the flat result, {data: [result]}, or a list of one result.",
+    )
+    dead_link: Literal["gone", "not-found"] = Field(
+        default="gone", description="What a video's URL answers after its ttl: 410 or 404."
+    )

@@ -63,7 +63,7 @@ class WebhookSender:
         Sets `tried` after the first try, and notes tries and deliveries in the job.
         """
         job, faults, callback_url = accepted.job, accepted.faults, accepted.task.callback_url
-        if callback_url is None:
+        if callback_url is None or (job.error is not None and unknowns.failure_webhook == "none"):
             return
         if faults.drop_webhook:
             logger.info("webhook of %s dropped on request", job.task_uuid)
@@ -71,7 +71,7 @@ class WebhookSender:
         await asyncio.sleep(faults.delay_webhook_seconds)
         if faults.reorder_webhook:
             await self._let_another_go_first()
-        body = json.dumps(webhook_body(self._options.webhook_envelope, tell(job, unknowns))).encode()
+        body = json.dumps(webhook_body(unknowns.webhook_envelope, tell(job, unknowns))).encode()
         for _ in range(2 if faults.double_webhook else 1):
             await self._send_until_taken(job, callback_url, body, tried)
 

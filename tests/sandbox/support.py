@@ -1,6 +1,8 @@
 """A caller of the sandbox and a receiver of webhooks: all doubles of these tests."""
 
 import asyncio
+import io
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from aiohttp import web
 
 from service.sandbox.options import SandboxOptions
 from service.sandbox.server import Sandbox
+from service.sandbox.usage import Clock, utc_now
 
 KEY = "sandbox-key"
 Json = dict[str, Any]
@@ -45,13 +48,14 @@ class Caller:
 
     def frames(self) -> list[Json]:
         return [
-            {"image": f"{self.url}/frames/1/{place}.png?size=36x64", "frame": place}
+            {"image": f"{self.url}/frames/1/{place}.png?size=304x540", "frame": place}
             for place in ("first", "last")
         ]
 
     async def post(self, *tasks: Json, fault: str = "", key: str = KEY) -> tuple[int, Json]:
         headers = {"Authorization": f"Bearer {key}", "X-Sandbox-Fault": fault}
-        async with self.session.post(f"{self.url}/v1", json=tasks, headers=headers) as response:
+        body = io.BytesIO(json.dumps(tasks).encode())  # aiohttp warns of large bodies that are no files
+        async with self.session.post(f"{self.url}/v1", data=body, headers=headers) as response:
             return response.status, await response.json()
 
     async def look_up(self, *tasks: Json) -> tuple[int, Json]:
@@ -63,6 +67,13 @@ class Caller:
     async def set_faults(self, **faults: object) -> tuple[int, Json]:
         async with self.session.put(f"{self.url}/faults", json=faults) as response:
             return response.status, await response.json()
+
+    async def account(self, **question: object) -> tuple[int, Json]:
+        """Ask the account, for its details unless the question says otherwise."""
+        task = {"taskType": "accountManagement", "operation": "getDetails", **question}
+        status, answer = await self.post(task)
+        told: Json = (answer.get("data") or answer["errors"])[0]
+        return status, told
 
     async def result(self, task: Json) -> Json:
         """Poll until the job has ended, and return what is said of it, in data or in errors."""
@@ -88,10 +99,10 @@ class Caller:
 
 
 @asynccontextmanager
-async def serve(files: Path, **options: object) -> AsyncIterator[Caller]:
+async def serve(files: Path, *, clock: Clock = utc_now, **options: Any) -> AsyncIterator[Caller]:
     """Serve a sandbox whose jobs take no time and whose clips are tiny, unless the options say otherwise."""
     quick: Json = {"min_seconds": 0, "max_seconds": 0, "max_long_side": 64}
-    sandbox = Sandbox(SandboxOptions(**(quick | options)), files=files)
+    sandbox = Sandbox(SandboxOptions(**(quick | options)), files=files, clock=clock)
     async with aiohttp.ClientSession() as session, sandbox.serving() as url:
         yield Caller(url, session)
 

@@ -99,9 +99,9 @@ async def test_result_has_the_cost_only_when_asked_for(caller: Caller) -> None:
     [
         ("http://127.0.0.1:9/first.png", "downloadFailed"),
         ("{}/nothing.png", "downloadFailed"),
-        ("{}/healthz", "invalidImage"),
-        ("data:image/png;base64,!", "invalidImage"),
-        ("data:image/png;base64,iVBORw0KGgo=", "invalidImage"),
+        ("{}/healthz", "invalidFrameImages"),
+        ("data:image/png;base64,!", "invalidFrameImages"),
+        ("data:image/png;base64,iVBORw0KGgo=", "invalidFrameImages"),
     ],
 )
 async def test_frame_that_is_no_picture_fails_the_job(caller: Caller, url: str, code: str) -> None:

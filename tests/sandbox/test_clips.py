@@ -36,6 +36,25 @@ def picture(frame: av.VideoFrame) -> Image.Image:
     return Image.frombuffer("RGB", size, bytes(plane), "raw", "RGB", plane.line_size, 1)
 
 
+async def changed_status(caller: Caller, url: str) -> int:
+    """Ask until the URL no longer answers 200."""
+    async with asyncio.timeout(15):
+        while True:
+            async with caller.session.get(url) as response:
+                if response.status != 200:
+                    return response.status
+            await asyncio.sleep(0.02)
+
+
+async def filled(caller: Caller, url: str) -> bytes:
+    """Fetch until there is something."""
+    async with asyncio.timeout(15):
+        while True:
+            if content := await fetch(caller, url):
+                return content
+            await asyncio.sleep(0.02)
+
+
 def file_sizes(folder: Path) -> list[int]:
     return [file.stat().st_size for file in folder.iterdir()]
 
@@ -51,7 +70,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 
 async def test_clip_begins_with_the_first_frame_and_ends_with_the_last(caller: Caller) -> None:
-    urls = [f"{caller.url}/frames/7/{place}.png?size=72x128" for place in ("first", "last")]
+    urls = [f"{caller.url}/frames/7/{place}.png?size=360x640" for place in ("first", "last")]
     images = [{"image": url, "frame": place} for url, place in zip(urls, ("first", "last"), strict=True)]
     result = await caller.run(inputs={"frameImages": images}, duration=4)
     decoded = pictures(await fetch(caller, result["videoURL"]))
@@ -135,12 +154,22 @@ async def test_clip_is_served_in_ranges_to_pages_of_any_origin(caller: Caller) -
         assert response.content_type == "video/mp4"
 
 
-async def test_clip_is_gone_after_its_ttl(caller: Caller) -> None:
-    url = (await caller.run(ttl=1))["videoURL"]
-    await fetch(caller, url)
-    await asyncio.sleep(1.1)
-    async with caller.session.get(url) as response:
-        assert response.status == 410
+@pytest.mark.parametrize(("option", "status"), [("gone", 410), ("not-found", 404)])
+async def test_clip_is_gone_after_its_ttl(tmp_path: Path, option: str, status: int) -> None:
+    async with serve(tmp_path, min_ttl_seconds=1, dead_link=option) as caller:
+        url = (await caller.run(ttl=1))["videoURL"]
+        await fetch(caller, url)
+        assert await changed_status(caller, url) == status
+
+
+@pytest.mark.parametrize("asked", ["option", "directive"])
+async def test_clip_is_empty_for_some_seconds(tmp_path: Path, asked: str) -> None:
+    prompt = "A hill [sandbox:empty-video=0.5]" if asked == "directive" else "A hill"
+    seconds = 0.5 if asked == "option" else 0
+    async with serve(tmp_path, video_empty_seconds=seconds) as caller:
+        url = (await caller.run(positivePrompt=prompt))["videoURL"]
+        assert await fetch(caller, url) == b""
+        assert b"moov" in await filled(caller, url)
 
 
 async def test_public_url_is_the_base_of_video_urls(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ async def test_failing_and_moderated_jobs_are_not_billed(tmp_path: Path) -> None
         ("fail_rate", "inferenceError"),
         ("moderate_rate", "invalidProviderContent"),
     ):
-        async with serve(tmp_path, **{fault: 1}) as caller:
+        rate: Json = {fault: 1}
+        async with serve(tmp_path, **rate) as caller:
             assert (await caller.run())["code"] == code
             assert (await caller.ledger())["billed"] == 0
 
@@ -158,19 +159,22 @@ async def test_lost_reply_leaves_the_task_accepted(tmp_path: Path, options: Json
         assert (await caller.ledger())["accepted"] == 1
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_burst_answers_its_status_in_the_form_of_its_source(tmp_path: Path, status: int) -> None:
-    async with serve(tmp_path, burst_rate=1, burst_status=status) as caller:
+@pytest.mark.parametrize("status", [402, 429, 500, 503])
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_burst_answers_its_status_with_or_without_json(
+    tmp_path: Path, status: int, as_json: bool
+) -> None:
+    async with serve(tmp_path, burst_rate=1, burst_status=status, burst_json=as_json) as caller:
         async with caller.session.post(f"{caller.url}/v1", json=[caller.task()]) as response:
             text = await response.text()
             retry_after = response.headers.get("Retry-After")
         assert (response.status, retry_after) == (status, "1" if status == 429 else None)
-        assert ('"errors"' in text) == (status != 503)
+        assert ('"errors"' in text) is as_json
         assert (await caller.ledger())["accepted"] == 0
 
 
 async def test_fault_header_delays_and_refuses_one_request(tmp_path: Path) -> None:
-    async with serve(tmp_path) as caller:
+    async with serve(tmp_path, burst_json=True) as caller:
         loop = asyncio.get_running_loop()
         started = loop.time()
         status, _ = await caller.post(caller.task(), fault="delay=0.3, status=500")

@@ -91,6 +91,30 @@ async def test_official_client_recovers_an_answer_from_the_archive(caller: Calle
     assert details["response"] == {"data": results}
 
 
+async def test_official_client_reads_the_usage(caller: Caller) -> None:
+    async with client(caller) as runware:
+        await runware.run(caller.task())
+        (account,) = await runware.account_management(
+            {
+                "taskType": "accountManagement",
+                "taskUUID": UNKNOWN,
+                "operation": "getUsageActivity",
+                "groupBy": ["model"],
+            }
+        )
+    assert account["usage"]["model"] == {
+        "data": [{"model": "google:3@2", "count": 1, "spend": 0.8}],
+        "meta": {"totalRequests": 1, "totalResults": 1, "totalSpend": 0.8},
+    }
+
+
+async def test_official_client_calls_an_empty_account_quota(tmp_path: Path) -> None:
+    async with serve(tmp_path, balance_usd=0) as caller, client(caller) as runware:
+        with pytest.raises(RunwareError) as raised:
+            await runware.run(caller.task())
+    assert (raised.value.code, raised.value.status_code) == ("quota", 402)
+
+
 async def test_official_client_reads_the_account(caller: Caller) -> None:
     async with client(caller) as runware:
         account = await runware.account_management(

@@ -99,7 +99,8 @@ async def test_any_code_can_be_asked_for(tmp_path: Path, code: str, has_reason: 
 async def test_unknown_forgotten_and_hidden_ids_get_one_answer(
     tmp_path: Path, fault: str, option: str
 ) -> None:
-    async with serve(tmp_path, unknown_answer=option, **{fault: 1}) as caller:
+    rate: Json = {fault: 1}
+    async with serve(tmp_path, unknown_answer=option, **rate) as caller:
         lost = await submitted(caller)
         answers = [await caller.look_up(task) for task in (lost, {"taskUUID": str(uuid4())})]
     if option == "empty":
@@ -204,7 +205,8 @@ async def test_archive_of_an_unknown_id(
 async def test_archive_remembers_what_polls_forget_unless_it_forgets_too(
     tmp_path: Path, fault: str, forgets: bool
 ) -> None:
-    async with serve(tmp_path, archive_forgets=forgets, **{fault: 1}) as caller:
+    rate: Json = {fault: 1}
+    async with serve(tmp_path, archive_forgets=forgets, **rate) as caller:
         task = await submitted(caller, positivePrompt=SLOW)
         assert await caller.look_up(task) == (200, {"data": []})
         _, answer = await caller.details(task)
@@ -242,3 +244,59 @@ def test_every_unknown_is_an_option_of_named_values() -> None:
     for name, field in Unknowns.model_fields.items():
         assert SandboxOptions.model_fields[name].description == field.description
         assert isinstance(field.get_default(), (bool, str)), name
+
+
+async def test_finished_id_sent_again_is_a_conflict_or_a_second_bill(tmp_path: Path) -> None:
+    async with serve(tmp_path, resend_finished="bill") as caller:
+        task = await ended(caller)
+        assert (await caller.post(task))[0] == 200
+        again = caller.task(taskUUID=task["taskUUID"], positivePrompt=SLOW)
+        await caller.result(task)
+        assert (await caller.post(again))[0] == 200
+        _, answer = await caller.look_up(task)
+        assert answer["data"][0]["status"] == "processing"
+        assert (await caller.post(task))[1]["errors"][0]["code"] == "conflictTaskUUID"
+        ledger = await caller.ledger()
+    assert (ledger["accepted"], ledger["billed"], ledger["cost_usd"]) == (3, 3, 2.4)
+    assert ledger["billed_again"] == ledger["seen_twice"] == [task["taskUUID"]]
+    assert (ledger["tasks"][task["taskUUID"]]["bills"], ledger["tasks"][task["taskUUID"]]["seen"]) == (3, 4)
+
+
+async def test_second_job_that_fails_leaves_one_bill(tmp_path: Path) -> None:
+    async with serve(tmp_path, resend_finished="bill") as caller:
+        task = await ended(caller)
+        failing = caller.task(taskUUID=task["taskUUID"], positivePrompt=MODERATED)
+        await caller.post(failing)
+        assert (await caller.result(task))["status"] == "error"
+        ledger = await caller.ledger()
+    assert (ledger["billed"], ledger["billed_again"]) == (1, [])
+    assert ledger["tasks"][task["taskUUID"]]["bills"] == 1
+
+
+async def test_retry_of_a_failed_id_is_a_first_bill(tmp_path: Path) -> None:
+    async with serve(tmp_path, resend_finished="bill") as caller:
+        task = await ended(caller, positivePrompt=MODERATED)
+        await caller.post(caller.task(taskUUID=task["taskUUID"]))
+        assert (await caller.result(task))["status"] == "success"
+        ledger = await caller.ledger()
+    assert (ledger["billed"], ledger["billed_again"]) == (1, [])
+
+
+async def test_jobs_of_one_id_make_room_one_by_one(tmp_path: Path) -> None:
+    async with serve(tmp_path, resend_finished="bill", max_jobs=2) as caller:
+        task = await ended(caller)
+        for _ in range(3):
+            assert (await caller.post(task))[0] == 200
+            await caller.result(task)
+        assert (await caller.result(task))["status"] == "success"
+        assert (await caller.ledger())["billed"] == 4
+
+
+@pytest.mark.parametrize("names", [True, False])
+async def test_conflict_may_not_name_its_task(tmp_path: Path, names: bool) -> None:
+    async with serve(tmp_path, conflict_names_task=names) as caller:
+        task = await submitted(caller)
+        status, answer = await caller.post(task)
+    (error,) = answer["errors"]
+    assert (status, error["code"], "taskUUID" in error) == (400, "conflictTaskUUID", names)
+    assert (task["taskUUID"] in error["message"]) is names

@@ -44,6 +44,18 @@ async def test_failure_is_told_in_every_envelope_where_polls_tell_it(
     assert receiver.bodies == [{"flat": bare, "data": {key: [result]}, "list": [result]}[envelope]]
 
 
+async def test_failed_job_need_not_call_its_webhook(tmp_path: Path, receiver: Receiver) -> None:
+    async with serve(tmp_path, failure_webhook="none") as caller:
+        failed = caller.task(webhookURL=receiver.url, positivePrompt="A hill [sandbox:fail]")
+        await caller.post(failed)
+        await caller.result(failed)
+        good = await caller.run(webhookURL=receiver.url)
+        await receiver.wait_for(1)
+        ledger = await caller.ledger()
+    assert [body["taskUUID"] for body in receiver.bodies] == [good["taskUUID"]]
+    assert ledger["tasks"][failed["taskUUID"]]["webhook_tries"] == 0
+
+
 async def test_webhook_is_repeated_with_longer_waits_until_it_is_taken(tmp_path: Path) -> None:
     async with Receiver(answers=[500, 404]).receiving() as receiver, serve(tmp_path) as caller:
         task = caller.task(webhookURL=receiver.url)

@@ -1,14 +1,26 @@
-"""Every rule of Veo 3.1, without a server."""
+"""Every rule of a task and of each model, without a server."""
 
 from decimal import Decimal
 
 import pytest
 
-from service.sandbox.veo import MODELS, VideoTask, read_task
+from service.sandbox.errors import TaskError
+from service.sandbox.models import MODELS
+from service.sandbox.tasks import TaskRules, VideoTask
+from service.sandbox.tasks import read_task as read_task_by
 from tests.sandbox.support import Json, video_task
 
 FRAME = {"image": "https://example.com/a.png", "frame": "first"}
 LAST = {"image": "data:image/png;base64,AAAA", "frame": "last"}
+
+LITE = {"model": "google:veo@3.1-lite"}
+KLING = {"model": "klingai:kling-video@3-standard"}
+PLAIN = TaskRules(plain_frames_on_lite=True)
+RULES = TaskRules()
+
+
+def read_task(task: Json, rules: TaskRules = RULES) -> VideoTask | list[TaskError]:
+    return read_task_by(task, rules)
 
 
 def frames(*items: object) -> Json:
@@ -38,7 +50,14 @@ def google(**settings: object) -> Json:
         sized(1080, 1920),
         sized(2160, 3840),
         sized(1280, 720),
-        google(generateAudio=True, enhancePrompt=True),
+        google(generateAudio=True, enhancePrompt=True, resizeMode="pad"),
+        frames(FRAME["image"], LAST["image"]),
+        frames(FRAME["image"]),
+        {**LITE, "resolution": "1080p"},
+        {**LITE, "duration": 8, "resolution": "720p"},
+        {**KLING, "duration": 3, "negativePrompt": "rain"},
+        {**KLING, "duration": 15, "providerSettings": {"klingai": {"sound": True}}},
+        {"model": "klingai:kling-video@3-pro", "inputs": None, "width": 1080, "height": 1920},
         {"seed": 7, "outputType": "URL", "outputFormat": "WEBM", "outputQuality": 20, "numberResults": 1},
         {"includeCost": True, "deliveryMethod": "sync", "ttl": 60, "safety": {}, "routing": {}},
         {"webhookURL": "https://example.com/hook?a=b", "uploadEndpoint": "https://example.com/put"},
@@ -94,6 +113,25 @@ def test_task_within_the_rules_is_read(changes: Json) -> None:
         (google(enhancePrompt=False), "unsupportedEnhancePrompt", "providerSettings.google.enhancePrompt"),
         (google(generateAudio=1), "invalidGenerateAudio", "providerSettings.google.generateAudio"),
         (google(sound=True), "unknownParameter", "providerSettings.google.sound"),
+        (google(resizeMode=1), "invalidResizeMode", "providerSettings.google.resizeMode"),
+        (
+            sized(720, 1280, **google(resizeMode="pad")),
+            "unsupportedResizeMode",
+            "providerSettings.google.resizeMode",
+        ),
+        ({"ttl": 59}, "invalidTtl", "ttl"),
+        ({"negativePrompt": "rain"}, "unknownParameter", "negativePrompt"),
+        ({**LITE, "resolution": "4K"}, "invalidResolution", "resolution"),
+        ({**LITE, "duration": 5}, "invalidDuration", "duration"),
+        ({**KLING, "duration": 2}, "invalidDuration", "duration"),
+        ({**KLING, "duration": 16}, "invalidDuration", "duration"),
+        ({**KLING, "resolution": "720p"}, "unknownParameter", "resolution"),
+        ({**KLING, "seed": 1}, "unknownParameter", "seed"),
+        (
+            {**KLING, **google(generateAudio=True)},
+            "mismatchProviderSettingsProvider",
+            "providerSettings.google",
+        ),
         (
             {"providerSettings": {"openai": {}}},
             "mismatchProviderSettingsProvider",
@@ -128,6 +166,39 @@ def test_fast_costs_its_published_price_at_1080p(sound: bool, usd: str) -> None:
     )
     assert isinstance(task, VideoTask)
     assert task.cost_usd == Decimal(usd)
+
+
+@pytest.mark.parametrize(
+    ("model", "resolution", "sound", "usd"),
+    [
+        ("google:3@3", "4K", True, "2.10"),
+        ("google:veo@3.1-lite", "720p", False, "0.18"),
+        ("google:veo@3.1-lite", "720p", True, "0.30"),
+        ("google:veo@3.1-lite", "1080p", False, "0.30"),
+        ("google:veo@3.1-lite", "1080p", True, "0.48"),
+        ("klingai:kling-video@3-standard", None, False, "0.504"),
+        ("klingai:kling-video@3-standard", None, True, "0.756"),
+        ("klingai:kling-video@3-pro", None, False, "0.672"),
+        ("klingai:kling-video@3-pro", None, True, "1.008"),
+    ],
+)
+def test_six_seconds_cost_the_price_of_the_model(
+    model: str, resolution: str | None, sound: bool, usd: str
+) -> None:
+    provider = MODELS[model].provider
+    settings = {"providerSettings": {provider.key: {provider.sound: sound}}}
+    task = read_task(video_task(model=model, resolution=resolution, duration=6, **settings))
+    assert isinstance(task, VideoTask)
+    assert task.cost_usd == Decimal(usd)
+
+
+def test_lite_may_take_plain_frames_only() -> None:
+    plain = frames(FRAME["image"], LAST["image"])
+    assert isinstance(read_task(video_task(**LITE, **plain), PLAIN), VideoTask)
+    assert isinstance(read_task(video_task(), PLAIN), VideoTask)
+    errors = read_task(video_task(**LITE), PLAIN)
+    assert isinstance(errors, list)
+    assert {error.code for error in errors} == {"invalidFrameImages"}
 
 
 def test_every_resolution_of_every_model_has_a_price() -> None:

@@ -1,6 +1,6 @@
-"""The rules of a `videoInference` task for Veo 3.1: what Runware accepts, and what it costs.
+"""The rules of a `videoInference` task: what Runware accepts, and what it costs.
 
-What is particular to a model is data in `MODELS`. Nothing here does I/O or keeps state.
+What is particular to a model is data in `models`. Nothing here does I/O or keeps state.
 """
 
 import re
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from service.sandbox.errors import TaskError
+from service.sandbox.models import MODELS, VideoModel
 
 _UUID_VERSION = 4
 _PROMPT_LENGTH = (2, 3000)
@@ -24,66 +25,11 @@ _IMAGE_DATA = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class VeoModel:
-    """One model's limits: seconds, short side in pixels by resolution, USD a second (quiet, with sound)."""
+class TaskRules:
+    """What the options say of the rules: see `SandboxOptions`."""
 
-    title: str
-    durations: tuple[int, ...]
-    short_sides: Mapping[str, int]
-    usd_per_second: Mapping[str, tuple[Decimal, Decimal]]
-
-
-_DURATIONS = (4, 6, 8)
-_SHORT_SIDES = {"720p": 720, "1080p": 1080, "4K": 2160}
-
-
-def _prices(quiet: str, sound: str) -> tuple[Decimal, Decimal]:
-    return Decimal(quiet), Decimal(sound)
-
-
-# Runware publishes the price of Fast at 1080p. The others are stand-ins, so that a ledger adds up.
-MODELS: Mapping[str, VeoModel] = {
-    "google:3@2": VeoModel(
-        "Veo 3.1",
-        _DURATIONS,
-        _SHORT_SIDES,
-        {"720p": _prices("0.20", "0.40"), "1080p": _prices("0.20", "0.40"), "4K": _prices("0.40", "0.60")},
-    ),
-    "google:3@3": VeoModel(
-        "Veo 3.1 Fast",
-        _DURATIONS,
-        _SHORT_SIDES,
-        {"720p": _prices("0.10", "0.15"), "1080p": _prices("0.10", "0.15"), "4K": _prices("0.30", "0.35")},
-    ),
-}
-
-PARAMETERS = frozenset(
-    {
-        "taskType",
-        "taskUUID",
-        "model",
-        "positivePrompt",
-        "inputs",
-        "frameImages",
-        "width",
-        "height",
-        "resolution",
-        "duration",
-        "seed",
-        "providerSettings",
-        "outputType",
-        "outputFormat",
-        "outputQuality",
-        "numberResults",
-        "includeCost",
-        "deliveryMethod",
-        "webhookURL",
-        "uploadEndpoint",
-        "ttl",
-        "safety",
-        "routing",
-    }
-)
+    plain_frames_on_lite: bool = False
+    min_ttl_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +56,9 @@ class VideoTask:
     cost_usd: Decimal
 
 
-def read_task(task: Mapping[str, object]) -> VideoTask | list[TaskError]:
+def read_task(task: Mapping[str, object], rules: TaskRules) -> VideoTask | list[TaskError]:
     """Read a `videoInference` task as it was sent: the task, or every rule that it breaks."""
-    return _TaskReader(task).read()
+    return _TaskReader(task, rules).read()
 
 
 class _TaskReader:
@@ -121,24 +67,25 @@ class _TaskReader:
     A getter that meets an error notes it and returns a usable value, so that one pass finds all errors.
     """
 
-    def __init__(self, task: Mapping[str, object]) -> None:
+    def __init__(self, task: Mapping[str, object], rules: TaskRules) -> None:
         self._task = task
+        self._rules = rules
         self._errors: list[TaskError] = []
 
     def read(self) -> VideoTask | list[TaskError]:
         """Return the task, or its errors in the order in which its parameters are looked at."""
-        for name in sorted(self._task.keys() - PARAMETERS):
-            self._errors.append(
-                TaskError("unknownParameter", f"videoInference has no parameter '{name}'; leave it out", name)
-            )
         task_uuid = self._task_uuid()
         model_id, model = self._model()
+        for name in sorted(self._task.keys() - model.provider.parameters):
+            message = f"{model.title} has no parameter '{name}'; leave it out"
+            self._errors.append(TaskError("unknownParameter", message, name))
         prompt = self._prompt()
-        first_frame, last_frame = self._frames()
+        plain = model.plain_frames and self._rules.plain_frames_on_lite
+        first_frame, last_frame = self._frames(only_plain=plain)
         size = self._size(model, framed=first_frame is not None or last_frame is not None)
         resolution = self._resolution(model, size)
         duration = self._duration(model)
-        sound = self._sound()
+        sound = self._sound(model, framed=first_frame is not None or last_frame is not None)
         self._whole_number("numberResults", (1, 1))
         self._choice("outputType", ("URL",))
         for name in ("safety", "routing"):
@@ -161,7 +108,7 @@ class _TaskReader:
             sync=self._choice("deliveryMethod", ("async", "sync")) == "sync",
             callback_url=self._url("webhookURL"),
             upload_url=self._url("uploadEndpoint"),
-            ttl=self._whole_number("ttl", (1, _MAX_TTL)),
+            ttl=self._whole_number("ttl", (self._rules.min_ttl_seconds, _MAX_TTL)),
             cost_usd=duration * (sound_price if sound else quiet_price),
         )
         return self._errors or task
@@ -179,7 +126,7 @@ class _TaskReader:
             self._refuse("invalid", "taskUUID", f"taskUUID must be a UUID v4, not {value!r}")
         return str(value)
 
-    def _model(self) -> tuple[str, VeoModel]:
+    def _model(self) -> tuple[str, VideoModel]:
         value = self._task.get("model")
         if value is None:
             self._refuse("missing", "model", f"model is required: one of {', '.join(MODELS)}")
@@ -204,7 +151,7 @@ class _TaskReader:
             )
         return value if isinstance(value, str) else ""
 
-    def _frames(self) -> tuple[str | None, str | None]:
+    def _frames(self, *, only_plain: bool) -> tuple[str | None, str | None]:
         """Return the first and the last frame's URL from either form of `frameImages`."""
         inputs = self._object("inputs")
         for name in sorted(inputs.keys() - {"frameImages"}):
@@ -215,35 +162,38 @@ class _TaskReader:
         if nested is not None and top is not None:
             self._refuse("conflict", "frameImages", "Send frames in inputs.frameImages only, not twice")
         if nested is not None:
-            return self._read_frames("inputs.frameImages", nested, "image")
+            return self._read_frames("inputs.frameImages", nested, None if only_plain else "image")
         if top is not None:
-            return self._read_frames("frameImages", top, "inputImage")
+            return self._read_frames("frameImages", top, None if only_plain else "inputImage")
         return None, None
 
-    def _read_frames(self, name: str, value: object, url_key: str) -> tuple[str | None, str | None]:
+    def _read_frames(self, name: str, value: object, url_key: str | None) -> tuple[str | None, str | None]:
+        """Read frames that are plain URLs or, if there is a `url_key`, objects with the URL under it."""
         if not isinstance(value, list) or not 1 <= len(value) <= len(_PLACES):
             self._refuse("invalid", name, f"{name} must be a list of one or two frames")
             return None, None
         frames: dict[str, str] = {}
         for position, item in zip(_PLACES, value, strict=False):
-            if not isinstance(item, dict) or not is_image_url(item.get(url_key)):
+            url: object = item
+            place: object = position
+            if isinstance(item, dict) and url_key is not None:
+                # The older form has no places: its frames stand in order, as plain URLs do.
+                url = item.get(url_key)
+                place = item.get("frame", position if url_key == "inputImage" else None)
+            if not is_image_url(url):
+                form = "" if url_key is None else f", or an object with it as '{url_key}'"
                 self._refuse(
-                    "invalid",
-                    name,
-                    f"Each of {name} needs '{url_key}': an http(s) URL or a data URI of an image",
+                    "invalid", name, f"Each of {name} must be an http(s) URL or a data URI of an image{form}"
                 )
-                continue
-            # The older form has no places: its frames stand in order.
-            place = item.get("frame", position if url_key == "inputImage" else None)
-            if place not in _PLACES:
+            elif not isinstance(place, str) or place not in _PLACES:
                 self._refuse("invalid", name, f'\'frame\' must be "first" or "last", not {place!r}')
             elif place in frames:
                 self._refuse("duplicate", name, f'{name} has two frames for "{place}"; send one of each')
             else:
-                frames[place] = item[url_key]
+                frames[place] = url
         return frames.get("first"), frames.get("last")
 
-    def _size(self, model: VeoModel, *, framed: bool) -> tuple[int, int] | None:
+    def _size(self, model: VideoModel, *, framed: bool) -> tuple[int, int] | None:
         given = [name for name in ("width", "height") if self._task.get(name) is not None]
         # A refused frameImages was meant as frames: one error is enough.
         asked_for_frames = framed or any(error.parameter in _FRAME_PARAMETERS for error in self._errors)
@@ -268,9 +218,11 @@ class _TaskReader:
             self._refuse("invalid", "width", f"{model.title} makes {choices}, not {size[0]}x{size[1]}")
         return None
 
-    def _resolution(self, model: VeoModel, size: tuple[int, int] | None) -> str:
-        value = self._task.get("resolution")
+    def _resolution(self, model: VideoModel, size: tuple[int, int] | None) -> str:
         names = tuple(model.short_sides)
+        if "resolution" not in model.provider.parameters:
+            return names[0]
+        value = self._task.get("resolution")
         if value is not None and ("width" in self._task or "height" in self._task):
             self._refuse(
                 "conflict", "resolution", "resolution can't go with width and height; send one of them"
@@ -279,8 +231,8 @@ class _TaskReader:
             return next(name for name, short in model.short_sides.items() if short == min(size))
         return self._choice("resolution", names)
 
-    def _duration(self, model: VeoModel) -> int:
-        value = self._task.get("duration", model.durations[-1])
+    def _duration(self, model: VideoModel) -> int:
+        value = self._task.get("duration", model.default_duration)
         if isinstance(value, int) and not isinstance(value, bool) and value in model.durations:
             return value
         choices = ", ".join(map(str, model.durations))
@@ -289,29 +241,37 @@ class _TaskReader:
         )
         return model.durations[0]
 
-    def _sound(self) -> bool:
+    def _sound(self, model: VideoModel, *, framed: bool) -> bool:
+        """Check the provider's settings and return whether they ask for sound."""
+        provider = model.provider
         settings = self._object("providerSettings")
-        for name in sorted(settings.keys() - {"google"}):
+        for name in sorted(settings.keys() - {provider.key}):
+            message = f"{model.title} takes providerSettings.{provider.key}, not '{name}'"
             self._errors.append(
-                TaskError(
-                    "mismatchProviderSettingsProvider",
-                    f"Veo 3.1 takes providerSettings.google, not '{name}'",
-                    f"providerSettings.{name}",
-                )
+                TaskError("mismatchProviderSettingsProvider", message, f"providerSettings.{name}")
             )
-        google = settings.get("google", {})
-        if not isinstance(google, dict):
-            self._refuse("invalid", "providerSettings.google", "providerSettings.google must be an object")
+        prefix = f"providerSettings.{provider.key}"
+        own = settings.get(provider.key, {})
+        if not isinstance(own, dict):
+            self._refuse("invalid", prefix, f"{prefix} must be an object")
             return False
-        for name in sorted(google.keys() - {"generateAudio", "enhancePrompt"}):
-            parameter = f"providerSettings.google.{name}"
-            self._errors.append(TaskError("unknownParameter", f"Veo 3.1 has no setting '{name}'", parameter))
-        parameter = "providerSettings.google.enhancePrompt"
-        if self._flag(parameter, google.get("enhancePrompt")) is False:
-            self._refuse(
-                "unsupported", parameter, "enhancePrompt can't be turned off: send true or leave it out"
-            )
-        return self._flag("providerSettings.google.generateAudio", google.get("generateAudio")) or False
+        for name, value in sorted(own.items()):
+            parameter = f"{prefix}.{name}"
+            if name in provider.framed:
+                if not isinstance(value, str):
+                    self._refuse("invalid", parameter, f"{parameter} must be text")
+                elif not framed:
+                    self._refuse("unsupported", parameter, f"{name} needs a frame; leave it out")
+            elif name in provider.only_true:
+                if self._flag(parameter, value) is False:
+                    self._refuse(
+                        "unsupported", parameter, f"{name} can't be turned off: send true or leave it out"
+                    )
+            elif name != provider.sound:
+                self._errors.append(
+                    TaskError("unknownParameter", f"{model.title} has no setting '{name}'", parameter)
+                )
+        return self._flag(f"{prefix}.{provider.sound}", own.get(provider.sound)) or False
 
     def _object(self, name: str) -> dict[str, object]:
         value = self._task.get(name)
