@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-# Characters. The sandbox has the same limit among its rules for Veo 3.1 (`service/sandbox/veo.py`).
+# Characters. The sandbox has the same limit among its rules for Veo 3.1 (`service/sandbox/tasks.py`).
 PROMPT_LIMIT = 3000
 DEFAULT_PROMPT = "Smooth, natural motion from the first frame to the last."
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clips.prompts import DEFAULT_PROMPT, PROMPT_LIMIT, prompt
-from service.sandbox import veo
+from service.sandbox import tasks
 
 PIER: dict[str, Any] = {
     "scene_id": 1,
@@ -305,7 +305,7 @@ def test_only_a_first_sentence_beyond_the_limit_is_cut_between_words() -> None:
 
 
 def test_limit_is_the_one_of_the_sandbox() -> None:
-    assert veo._PROMPT_LENGTH[1] == PROMPT_LIMIT
+    assert tasks._PROMPT_LENGTH[1] == PROMPT_LIMIT
 
 
 NAMES = ("description", "visual_action", "dialogue", "emotion", "setting", "camera_motion", "continuity")
