@@ -87,7 +87,7 @@ class Visit:
 
     async def frame(self, scene: int, end: str) -> bytes:
         """One of the sandbox's sample frames."""
-        url = f"{self.world.sandbox_url}/frames/{scene}/{end}.png?size=180x320"
+        url = f"{self.world.sandbox_url}/frames/{scene}/{end}.png?size=360x640"
         async with self.world.session.get(url) as response:
             return await response.read()
 
