@@ -24,7 +24,7 @@ async def world(tmp_path: Path, supabase: Supabase) -> AsyncIterator[World]:
 
 def image(kind: str = "PNG") -> bytes:
     content = io.BytesIO()
-    Pillow.new("RGB", (360, 640), "teal").save(content, kind)
+    Pillow.new("RGB", (304, 540), "teal").save(content, kind)
     return content.getvalue()
 
 

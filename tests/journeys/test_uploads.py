@@ -19,7 +19,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield running
 
 
-def image(kind: str = "PNG", size: tuple[int, int] = (360, 640)) -> bytes:
+def image(kind: str = "PNG", size: tuple[int, int] = (304, 540)) -> bytes:
     content = io.BytesIO()
     Pillow.new("RGB", size, "teal").save(content, kind)
     return content.getvalue()
@@ -40,7 +40,7 @@ async def test_image_comes_back_as_it_was_with_headers_that_let_it_be_nothing_el
     content = image(kind)
     status, stored = await upload(world, content)
     assert status == 201
-    assert (stored["width"], stored["height"]) == (360, 640)
+    assert (stored["width"], stored["height"]) == (304, 540)
     assert stored["url"].endswith(f".{suffix}")
     async with world.session.get(stored["url"]) as response:
         assert await response.read() == content
