@@ -13,7 +13,8 @@ TICK_S = 0.2
 
 async def test_forgotten_task_fails_after_two_minutes_of_answers_and_not_on_the_first(tmp_path: Path) -> None:
     clock = MovableClock()
-    async with running_world(tmp_path, clock=clock, sandbox={"forget_rate": 1}) as world:
+    forgets = {"forget_rate": 1, "unknown_answer": "not-found"}
+    async with running_world(tmp_path, clock=clock, sandbox=forgets) as world:
         project_id = await world.store(2)
         await world.generate(project_id)
         await asyncio.sleep(5 * TICK_S)
@@ -26,6 +27,20 @@ async def test_forgotten_task_fails_after_two_minutes_of_answers_and_not_on_the_
         assert {(job["status"], job["error"]["code"], job["error"]["kind"]) for job in jobs} == {
             ("failed", "taskNotFound", "lost")
         }
+
+
+async def test_job_that_runware_does_not_list_is_waited_for_until_its_time_is_over(tmp_path: Path) -> None:
+    clock = MovableClock()
+    async with running_world(tmp_path, clock=clock, sandbox={"forget_rate": 1}) as world:
+        project_id = await world.store(2)
+        await world.generate(project_id)
+        for _ in range(5):
+            clock.advance(minutes=5)
+            await asyncio.sleep(2 * TICK_S)
+        assert {job["status"] for job in await world.jobs(project_id)} == {"pending"}
+        clock.advance(minutes=6)
+        jobs = await world.settled(project_id)
+        assert {(job["error"]["code"], job["error"]["kind"]) for job in jobs} == {("timeout", "timeout")}
 
 
 async def test_clip_is_given_up_when_its_time_is_over(tmp_path: Path) -> None:
@@ -91,8 +106,10 @@ async def test_moderated_clip_says_so_in_runwares_words(tmp_path: Path) -> None:
         project_id = await world.store(1)
         await world.generate(project_id)
         (job,) = await world.settled(project_id)
-        assert (job["error"]["code"], job["error"]["kind"]) == ("providerContentPolicyViolation", "safety")
-        assert "change the prompt" in job["error"]["message"]
+        assert (job["error"]["code"], job["error"]["kind"]) == ("invalidProviderContent", "safety")
+        assert "will not be charged" in job["error"]["detail"]
+        (scene,) = (await world.check(project_id))["details"]
+        assert scene["error"] == f"{job['error']['message']} {job['error']['detail']}"
 
 
 async def test_everything_wrong_at_once_still_ends_every_clip_with_one_bill_each(tmp_path: Path) -> None:

@@ -128,9 +128,9 @@ async def test_submission_ends_within_the_grace_time_and_leaves_the_rest_to_the_
 
 
 async def test_conflict_on_a_second_send_means_that_the_first_was_taken(tmp_path: Path) -> None:
-    """The task is accepted, its reply lost, and asking by its id finds nothing for a while."""
+    """The task is accepted, its reply lost, and neither results nor archive know its id for a while."""
     clock = MovableClock()
-    faults = {"lose_reply_rate": 1, "hide_rate": 1, "webhook_drop_rate": 1}
+    faults = {"lose_reply_rate": 1, "hide_rate": 1, "webhook_drop_rate": 1, "archive_forgets": True}
     async with running_world(tmp_path, clock=clock, sandbox=faults) as world:
         project_id = await world.store(2)
         await world.generate(project_id)
@@ -142,6 +142,76 @@ async def test_conflict_on_a_second_send_means_that_the_first_was_taken(tmp_path
         ledger = await world.ledger()
         assert sorted(ledger["seen_twice"]) == sorted(ledger["tasks"])
         await assert_each_billed_once(world, 2)
+
+
+async def test_clips_beyond_the_throttle_wait_for_room_and_are_paid_once(tmp_path: Path) -> None:
+    clock = MovableClock()
+    throttled = {"throttle_402_above": 2, "min_seconds": 0.3, "max_seconds": 0.3}
+    async with running_world(tmp_path, clock=clock, sandbox=throttled) as world:
+        project_id = await world.store(6)
+        answer = await world.generate(project_id)
+        assert (answer["failed"], answer["pending"] + answer["completed"]) == (0, 6)
+        stages = [job["stage"] for job in await world.jobs(project_id)]
+        assert stages.count("throttled") >= 3
+        for _ in range(8):
+            await asyncio.sleep(0.6)
+            clock.advance(minutes=2)
+        assert {job["status"] for job in await world.settled(project_id)} == {"succeeded"}
+        await assert_each_billed_once(world, 6)
+
+
+async def test_throttled_clip_whose_time_is_over_cost_nothing_and_is_bought_by_a_retry(
+    tmp_path: Path,
+) -> None:
+    clock = MovableClock()
+    full = {"throttle_402_above": 1, "min_seconds": 60, "max_seconds": 60}
+    async with running_world(tmp_path, clock=clock, sandbox=full) as world:
+        first = await world.store(1)
+        await world.generate(first)
+        project_id = await world.store(2)
+        assert (await world.generate(project_id))["pending"] == 2
+        clock.advance(minutes=31)
+        jobs = await world.settled(project_id)
+        assert {(job["error"]["code"], job["error"]["kind"]) for job in jobs} == {("throttled", "rejected")}
+        await world.set_faults()
+        assert (await world.retry(project_id))["pending"] == 2
+        assert (await world.ledger())["accepted"] == 3
+
+
+@pytest.mark.parametrize("credit_refusal", ["whole", "named"])
+async def test_credit_for_some_clips_makes_those_and_tells_the_balance_for_the_others(
+    tmp_path: Path, credit_refusal: str
+) -> None:
+    """A clip of four seconds of Veo 3.1 costs $0.80 in the sandbox."""
+    poor = {"balance_usd": 2.5, "credit_refusal": credit_refusal}
+    async with running_world(tmp_path, sandbox=poor) as world:
+        project_id = await world.store(5)
+        await world.generate(project_id)
+        jobs = await world.until(
+            project_id,
+            lambda jobs: (
+                sum(job["status"] == "succeeded" for job in jobs) == 3
+                and all(job["status"] != "pending" for job in jobs)
+            ),
+        )
+        others = [job for job in jobs if job["status"] != "succeeded"]
+        for job in others:
+            assert job["stage"] == "throttled" or "balance is $0.10" in job["error"]["message"]
+        await assert_each_billed_once(world, 3)
+
+
+async def test_empty_account_is_told_with_its_balance_and_the_next_call_starts_afresh(
+    tmp_path: Path,
+) -> None:
+    async with running_world(tmp_path, sandbox={"balance_usd": 0}) as world:
+        project_id = await world.store(3)
+        status, answer = await world.post("/generate-clips", {"project_id": project_id})
+        assert (status, answer["code"]) == (502, "provider_refused")
+        assert "The account's balance is $0.00" in answer["error"]
+        await world.set_faults(balance_usd=100)
+        assert (await world.generate(project_id))["failed"] == 0
+        assert {job["status"] for job in await world.settled(project_id)} == {"succeeded"}
+        await assert_each_billed_once(world, 3)
 
 
 async def test_refused_account_is_told_with_502_and_the_next_call_starts_afresh(tmp_path: Path) -> None:
@@ -205,7 +275,8 @@ async def test_retry_makes_new_attempts_for_failed_clips_only(tmp_path: Path) ->
 async def test_incomplete_scene_fails_with_what_it_lacks_while_the_others_go_on(tmp_path: Path) -> None:
     async with running_world(tmp_path) as world:
         whole = {
-            f"{end}_frame": f"{world.sandbox_url}/frames/1/{end}.png?size=304x540" for end in ("first", "last")
+            f"{end}_frame": f"{world.sandbox_url}/frames/1/{end}.png?size=304x540"
+            for end in ("first", "last")
         }
         frames = {"1": whole, "2": {"first_frame": whole["first_frame"]}, "10": whole}
         project_id = await world.store(scenes(2), frames)
