@@ -77,7 +77,10 @@ class Failure:
     @property
     def sentence(self) -> str:
         """All that a person needs to read: the message, and the detail where that says more."""
-        return self.message if self.detail in self.message else f"{self.message} {self.detail}"
+        if self.detail in self.message:
+            return self.message
+        stop = "" if self.message.endswith((".", "!", "?")) else "."
+        return f"{self.message}{stop} {self.detail}"
 
 
 @dataclass(frozen=True, slots=True)

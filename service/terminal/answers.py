@@ -21,9 +21,9 @@ Text = Annotated[str, BeforeValidator(printable)]
 
 
 class JobError(BaseModel):
-    """Why a clip failed."""
+    """Why a clip failed: all that a person needs to read; an older service has the message alone."""
 
-    message: Text
+    message: Text = Field(validation_alias=AliasChoices("sentence", "message"))
 
 
 class Job(BaseModel):

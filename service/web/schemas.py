@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from service.clips.catalogue import Catalogue, VideoModel
 from service.clips.estimate import UsualTime
 from service.clips.links import link_expires_at
-from service.clips.models import Choice, Clip, Project, ProjectOverview
+from service.clips.models import Choice, Clip, Failure, Project, ProjectOverview
 from service.clips.progress import Progress, SceneProgress, Stage, stage
 from service.clips.titles import title
 from service.workflow.generate import Generated
@@ -214,13 +214,26 @@ class StatusAnswer(Counts):
 class JobError(BaseModel):
     """Why a clip failed: code and message as Runware gave them, and whose word it is (`kind`).
 
-    `detail` is what the model's provider said to Runware, such as which safety setting struck.
+    `detail` is what the model's provider said to Runware, such as which safety setting struck; `sentence` is
+    all that a person needs to read.
     """
 
     code: str
     message: str
-    kind: str
     detail: str | None
+    sentence: str
+    kind: str
+
+    @classmethod
+    def of(cls, failure: Failure) -> Self:
+        """Tell of a failure."""
+        return cls(
+            code=failure.code,
+            message=failure.message,
+            detail=failure.detail or None,
+            sentence=failure.sentence,
+            kind=failure.kind,
+        )
 
 
 class Usual(BaseModel):
@@ -272,13 +285,7 @@ class Job(BaseModel):
             status=clip.status.value,
             video_url=clip.video_url,
             video_expires_at=link_expires_at(clip, installation.ttl_seconds),
-            error=failure
-            and JobError(
-                code=failure.code,
-                message=failure.message,
-                kind=failure.kind,
-                detail=failure.detail or None,
-            ),
+            error=failure and JobError.of(failure),
             cost_usd=clip.cost_usd,
             model=settings.model,
             resolution=settings.resolution,

@@ -211,6 +211,25 @@ async def test_failed_clip_says_why_and_is_retried(visit: Visit) -> None:
     await expect(summary).not_to_contain_text("so far")
 
 
+async def test_moderated_clip_shows_the_words_of_the_models_provider(visit: Visit) -> None:
+    project_id = await visit.world.store(scenes(1, directive="[sandbox:moderate]"))
+    await visit.world.generate(project_id)
+    await visit.open(f"/#/projects/{project_id}")
+    await expect(visit.state("1")).to_contain_text("Failed: Invalid content")
+    await expect(visit.state("1")).to_contain_text("will not be charged")
+    await visit.shot("moderated")
+
+
+async def test_throttled_clip_says_that_it_waits_for_room_and_until_when(visit: Visit) -> None:
+    await visit.world.set_faults(throttle_402_above=1, slow_rate=1, slow_seconds=20)
+    project_id = await visit.world.store(scenes(2))
+    await visit.world.generate(project_id)
+    await visit.open(f"/#/projects/{project_id}")
+    waiting = visit.page.get_by_text(re.compile(r"no room for it yet; it is sent again in 1:\d\d"))
+    await expect(waiting).to_have_count(1)
+    await visit.shot("throttled")
+
+
 async def test_all_clips_play_in_order(visit: Visit) -> None:
     project_id = await visit.world.store(scenes(2))
     await visit.world.generate(project_id)

@@ -109,7 +109,7 @@ async def test_moderated_clip_says_so_in_runwares_words(tmp_path: Path) -> None:
         assert (job["error"]["code"], job["error"]["kind"]) == ("invalidProviderContent", "safety")
         assert "will not be charged" in job["error"]["detail"]
         (scene,) = (await world.check(project_id))["details"]
-        assert scene["error"] == f"{job['error']['message']} {job['error']['detail']}"
+        assert scene["error"] == f"{job['error']['message']}. {job['error']['detail']}"
 
 
 async def test_everything_wrong_at_once_still_ends_every_clip_with_one_bill_each(tmp_path: Path) -> None:

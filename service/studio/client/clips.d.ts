@@ -24,7 +24,8 @@ export interface Usual {
   samples: number;
 }
 
-export type Stage = "queued" | "sent" | "generating" | "checking" | "succeeded" | "failed";
+/** "throttled": Runware had no room for it; it is sent again at `send_after`. */
+export type Stage = "queued" | "sent" | "throttled" | "generating" | "checking" | "succeeded" | "failed";
 
 /** A scene's current clip. */
 export interface Job {
@@ -35,7 +36,8 @@ export interface Job {
   video_url: string | null;
   /** When the video's link ends, as far as is known. */
   video_expires_at: string | null;
-  error: { code: string; message: string; kind: string } | null;
+  /** `sentence` is all that a person needs to read: the message, and what the model's provider said. */
+  error: { code: string; message: string; detail: string | null; sentence: string; kind: string } | null;
   cost_usd: number | null;
   /** What it was made with; `resolution` is empty where the model has no choice of it. */
   model: string;
@@ -45,6 +47,7 @@ export interface Job {
   attempt: number;
   submitted_at: string;
   waiting_since: string;
+  send_after: string | null;
   settled_at: string | null;
   settled_by: string | null;
   usual: Usual | null;
@@ -114,6 +117,8 @@ export interface SceneResult {
   success: boolean;
   videoURL?: string;
   error?: string;
+  /** What may be billed beside a clip that was bought again. */
+  warning?: string;
 }
 
 interface Counts {

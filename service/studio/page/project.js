@@ -118,6 +118,8 @@ export function projectView(projectId, { clips, config, onProblem }) {
       const sent = answer.results.filter((result) => result.success).length;
       if (problem && !sent) toast(problem.error, "failed");
       else toast(`${plural(sent, "clip")} submitted again.`);
+      const { warning } = answer.results.find((result) => result.warning) ?? {};
+      if (warning) toast(warning, "failed");
     } catch (error) {
       toast(error.message, "failed");
     }
@@ -198,7 +200,7 @@ function announce(before, after) {
   const ended = new Set(before.jobs.filter((job) => job.settled_at).map((job) => job.task_uuid));
   const news = after.jobs.filter((job) => job.settled_at && !ended.has(job.task_uuid));
   for (const job of news.filter((one) => one.stage === "failed")) {
-    toast(`Scene ${job.scene} failed: ${job.error.message}`, "failed");
+    toast(`Scene ${job.scene} failed: ${job.error.sentence}`, "failed");
   }
   const [was, is] = [before, after].map((project) => tally(project, scenesOf(project).length));
   if (news.length && !is.pending) {

@@ -17,11 +17,16 @@ export function describe(job, now, problem = "") {
         tone: "done",
       };
     case "failed":
-      return { text: `Failed: ${job.error?.message ?? "no reason was given"}`, tone: "failed" };
+      return { text: `Failed: ${job.error?.sentence ?? "no reason was given"}`, tone: "failed" };
     case "queued":
       return { text: "Queued", tone: "busy" };
     case "sent":
       return { text: waited > UNANSWERED_S ? "Checking whether it has arrived" : "Sent", tone: "busy" };
+    case "throttled": {
+      const seconds = (Date.parse(job.send_after) - now) / 1000;
+      const when = seconds > 0 ? `in ${clock(seconds)}` : "now";
+      return { text: `Runware has no room for it yet; it is sent again ${when}`, tone: "busy" };
+    }
     case "checking":
       return { text: `Checking with Runware, for ${clock(waited)}`, tone: "busy" };
     default: {
