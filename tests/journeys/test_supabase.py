@@ -25,8 +25,8 @@ from tests.harness import (
     running_world,
     sandbox_options,
 )
-from tests.postgres import Postgres
-from tests.postgrest import Supabase
+from tests.postgres import BARE, Postgres
+from tests.postgrest import Supabase, serving_supabase
 
 WATCHED, WATCHED_FOR_S = 50, 3
 ALICE, BOB = str(uuid.uuid4()), str(uuid.uuid4())
@@ -220,3 +220,19 @@ async def test_while_the_database_is_gone_a_webhook_is_asked_to_come_again_and_t
         assert {job["status"] for job in jobs} == {"succeeded"}
         assert (await world.get("/readyz"))["ready"]
         assert (await world.ledger())["billed"] == 5
+
+
+async def test_missing_migration_is_answered_with_its_sentence_and_503(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    with postgres.database(template=BARE) as dsn:
+        async with serving_supabase(dsn) as bare, running_world(tmp_path, **on_supabase(bare)) as world:
+            project_id = str(uuid.uuid4())
+            for path, body in (
+                ("/functions/v1/generate-clips", {"project_id": project_id}),
+                ("/functions/v1/check-clips-status", {"project_id": project_id}),
+                ("/projects", {"frames": {}}),
+            ):
+                status, answer = await world.post(path, body)
+                assert (status, answer["code"]) == (503, "store_unavailable")
+                assert "clips migrate --check" in answer["error"]
