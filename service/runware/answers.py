@@ -20,7 +20,7 @@ from service.clips.outcomes import (
 from service.errors import MalformedResult
 from service.runware.codes import CodeGroup, code_group
 from service.runware.results import ErrorSaid, Place, Statement, URLCheck, is_envelope, read_statements
-from service.runware.verdicts import Asked, is_own_end, is_success, judge, judge_refusal
+from service.runware.verdicts import Asked, is_success, judge, judge_refusal
 
 # These refuse each request, whatever is asked: splitting the batch can't help.
 _WORDS_BY_STATUS: Mapping[int, tuple[str, str]] = {
@@ -95,12 +95,11 @@ def read_status(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -
     named = [said for said in statements or () if said.task_uuid is not None]
     unnamed = _unnamed_error(statements)
     if len(task_uuids) == 1 and not named and statements:
-        # The one task that was asked for is meant, where the error speaks of a job at all.
+        # The one task that was asked for is meant, where an error speaks of a job at all.
         named = [
             replace(said, task_uuid=task_uuids[0])
             for said in statements
-            if is_own_end(said, reply.status)
-            or (said.error is not None and code_group(said.error.code) is CodeGroup.GONE)
+            if said.error is not None and not isinstance(judge(said, Asked.STATUS, reply.status), Unclear)
         ]
         unnamed = None if named else unnamed
     outcomes = _outcomes(task_uuids, named, Asked.STATUS, reply.status)

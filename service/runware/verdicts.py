@@ -73,6 +73,8 @@ TABLE: Mapping[Row, Mapping[CodeGroup | str, Verdict]] = {
     Row.QUESTION: {
         CodeGroup.CONFLICT: Verdict.TAKEN,
         CodeGroup.GONE: Verdict.UNKNOWN,
+        # Moderation never concerns a question.
+        CodeGroup.SAFETY: Verdict.ENDED,
         _REST: Verdict.UNCLEAR,
     },
     # The last response may be the refusal of a second send, so that only what it says of the job counts.
@@ -134,12 +136,12 @@ def is_own_end(said: Statement, status: int) -> bool:
 
     It is one in the job's own element, under `status: "error"` or under the job's task type, wherever it
     stands and whatever the HTTP status. Without these marks, one that Runware moved to `errors` of an answer
-    that was taken is one, too; and moderation never concerns a question.
+    that was taken is one, too.
     """
     if said.error is None:
         return False
     group = code_group(said.error.code)
-    if said.place is Place.DATA or said.status == "error" or group is CodeGroup.SAFETY:
+    if said.place is Place.DATA or said.status == "error":
         return True
     if said.task_type == _OWN_TASK_TYPE:
         return not (_is_about_the_moment(status) and group in _MOMENT_GROUPS)

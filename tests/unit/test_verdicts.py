@@ -1,5 +1,6 @@
 """What each thing that Runware can say means, row by row."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,10 +71,13 @@ def test_codes_that_look_alike_are_told_apart(code: str, group: CodeGroup) -> No
     assert code_group(code) is group
 
 
-def test_table_has_a_verdict_for_every_row_and_group() -> None:
-    for row in Row:
-        for group in CodeGroup:
-            assert isinstance(TABLE[row].get(group, TABLE[row]["rest"]), Verdict)
+def test_architecture_page_shows_the_table_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "service" / "README.md").read_text("utf-8")
+    columns = (Row.SUBMISSION, Row.OWN_END, Row.QUESTION, Row.ARCHIVE, Row.WEBHOOK)
+    for group in CodeGroup:
+        verdicts = [TABLE[row].get(group, TABLE[row]["rest"]) for row in columns]
+        assert all(isinstance(verdict, Verdict) for verdict in verdicts)
+        assert f"| `{group}` | {' | '.join(verdicts)} |" in page
 
 
 @pytest.mark.parametrize("place", ["errors", "nested", "flat"])
