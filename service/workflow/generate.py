@@ -67,7 +67,7 @@ _UNTIL_UP_TO_DATE = AsyncRetrying(
     retry=retry_if_exception_type(ProjectEdited), stop=stop_after_attempt(5), reraise=True
 )
 _NOT_ASKED_ABOUT = (
-    "The earlier job's time has only just ended. Nothing was bought for it. Call again in a minute."
+    "The earlier job's time has only just ended, and Runware was not asked about it. Call again in a minute."
 )
 
 
@@ -96,6 +96,16 @@ class _Doubts:
     attempts: Sequence[Clip]
     waits: Mapping[Fingerprint, str] = field(default_factory=dict)
     warnings: Mapping[Fingerprint, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a call asks for: the project as it was read, its plan, and of that the scenes of the call."""
+
+    project: Project
+    planned: Plan
+    scenes: Collection[SceneKey]
+    requests: Mapping[Fingerprint, ClipRequest]
 
 
 _Scenes = Callable[[Plan], Collection[SceneKey]]
@@ -168,22 +178,20 @@ class Generator:
         return await _UNTIL_UP_TO_DATE.copy()(self._make_once, project_id, caller, scenes)
 
     async def _make_once(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> Generated:
-        project = await existing_project(self.store, project_id, caller)
-        wanted = self._wanted(project, scenes)
-        attempts = await self.store.attempts(project_id, wanted.keys())
+        order = await self._order(project_id, caller, scenes)
+        attempts = await self.store.attempts(project_id, order.requests.keys())
         if not _in_doubt(attempts):
-            new = await self._record(project, wanted, attempts)
-            return await self._submitted(project, scenes, new, _Doubts(attempts))
+            doubts = _Doubts(attempts)
+            new = await self._record(order, doubts)
+            return await self._submit(order, new, doubts)
         async with self._leased(project_id) as owner:
             # The lease may have taken its time: the project may ask for something else by now.
-            project = await existing_project(self.store, project_id, caller)
-            wanted = self._wanted(project, scenes)
-            doubts = await self._resolve_doubts(project_id, wanted.keys())
-            buying = {key: request for key, request in wanted.items() if key not in doubts.waits}
-            if not buying:
+            order = await self._order(project_id, caller, scenes)
+            doubts = await self._resolve_doubts(project_id, order.requests.keys())
+            if doubts.waits and doubts.waits.keys() >= order.requests.keys():
                 raise ProviderUnavailable(f"{next(iter(doubts.waits.values()))} Nothing was bought.")
-            new = await self._record(project, buying, doubts.attempts, owner)
-        return await self._submitted(project, scenes, new, doubts)
+            new = await self._record(order, doubts, owner)
+        return await self._submit(order, new, doubts)
 
     async def _choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
         project = await existing_project(self.store, project_id, caller)
@@ -192,53 +200,43 @@ class Generator:
         await self.store.choose(project_id, chosen, self.clock())
         self.on_change()
 
-    def _plan(self, project: Project) -> Plan:
+    async def _order(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> _Order:
+        project = await existing_project(self.store, project_id, caller)
         settings = self.catalogue.settings(project.choice)
         model = self.catalogue.model(settings.model)
         limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
-        return plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
-
-    def _wanted(self, project: Project, scenes: _Scenes) -> Mapping[Fingerprint, ClipRequest]:
-        planned = self._plan(project)
+        planned = plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
         asked_for = scenes(planned)
-        return {
-            fingerprint(project.id, request): request
+        requests = {
+            fingerprint(project_id, request): request
             for request in planned.requests
             if request.scene in asked_for
         }
+        return _Order(project, planned, asked_for, requests)
 
-    async def _submitted(
-        self, project: Project, scenes: _Scenes, new: Sequence[Clip], doubts: _Doubts
-    ) -> Generated:
-        """Send the new clips, and tell how the project stands after that."""
-        await self.submitter.submit(new)
-        planned = self._plan(project)
-        asked_for = scenes(planned)
-        scene_of = {fingerprint(project.id, request): request.scene for request in planned.requests}
-        waits, warnings = (
-            {scene_of[key]: said for key, said in spoken.items() if key in scene_of}
-            for spoken in (doubts.waits, doubts.warnings)
-        )
-        incomplete = {scene: said for scene, said in planned.problems.items() if scene in asked_for}
-        after = progress(await self.store.current_clips(project.id), _scene_problems(planned))
-        _raise_if_account_refused(after, {clip.task_uuid for clip in new})
-        about = [s for s in after.scenes if s.scene in asked_for]
-        return Generated(after, about, incomplete | waits, warnings)
-
-    async def _record(
-        self,
-        project: Project,
-        wanted: Mapping[Fingerprint, ClipRequest],
-        attempts: Sequence[Clip],
-        owner: str | None = None,
-    ) -> Sequence[Clip]:
-        """Put what is missing into the ledger; gives those clips, which nobody has sent yet."""
-        now = self.clock()
-        chosen = choose(project.id, wanted, attempts, _new_task_uuid, now)
-        new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
+    async def _record(self, order: _Order, doubts: _Doubts, owner: str | None = None) -> Sequence[Clip]:
+        """Put what is missing and may be bought into the ledger; gives those clips, which nobody has sent."""
+        now, project = self.clock(), order.project
+        buying = {key: request for key, request in order.requests.items() if key not in doubts.waits}
+        chosen = choose(project.id, buying, doubts.attempts, _new_task_uuid, now)
+        new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in doubts.attempts}
         recorded = await self.store.record(project.id, chosen, now, edited=project.edited, owner=owner)
         self.on_change()
         return [clip for clip in recorded if clip.task_uuid in new]
+
+    async def _submit(self, order: _Order, new: Sequence[Clip], doubts: _Doubts) -> Generated:
+        """Send the new clips, and tell how the project stands after that."""
+        await self.submitter.submit(new)
+        problems = _scene_problems(order.planned)
+        after = progress(await self.store.current_clips(order.project.id), problems)
+        _raise_if_account_refused(after, {clip.task_uuid for clip in new})
+        incomplete = {scene: said for scene, said in problems.items() if said and scene in order.scenes}
+        waits, warnings = (
+            {order.requests[key].scene: said for key, said in about.items()}
+            for about in (doubts.waits, doubts.warnings)
+        )
+        scenes = [scene for scene in after.scenes if scene.scene in order.scenes]
+        return Generated(after, scenes, incomplete | waits, warnings)
 
     @asynccontextmanager
     async def _leased(self, project_id: ProjectId) -> AsyncIterator[str]:
