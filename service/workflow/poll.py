@@ -33,8 +33,8 @@ _CLAIM_LIMIT = 1000
 # interval, by whichever copy of the service comes first, and a copy that died gives its clips back by the
 # clock alone.
 _LEASE_SHARE_OF_INTERVAL = 0.8
-# However Runware hangs, a round comes to its end by then, and the poller is seen to live.
-_ASK_WITHIN = timedelta(seconds=45)
+# For each of a round's two questions, so that the poller is seen to live however Runware hangs.
+_ASK_WITHIN = timedelta(seconds=25)
 _STALLED_AFTER = timedelta(minutes=1)
 
 
