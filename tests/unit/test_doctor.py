@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from service.doctor import Verdict, recognised
+from service.doctor.examination import recognised
+from service.doctor.findings import Verdict
 
 
 def answer(code: str) -> str:
