@@ -56,8 +56,7 @@ def _said_of_key(reply: Reply) -> Access:
         return Access.REFUSED
     if error is None:
         return Access.ACCEPTED if is_success(reply.status) else Access.DECLINED
-    lacks_permission = reply.status == HTTPStatus.FORBIDDEN or error.code in _PERMISSION_CODES
-    if code_group(error.code) is CodeGroup.ACCOUNT and not lacks_permission:
+    if code_group(error.code) is CodeGroup.ACCOUNT and error.code not in _PERMISSION_CODES:
         return Access.REFUSED
     return Access.DECLINED
 
@@ -152,7 +151,7 @@ def credit_finding(
         return Finding(
             CREDIT,
             Verdict.OK,
-            f"The balance is {balance}. What a clip of {what} costs is not known before the first one.",
+            f"The balance is {balance}. What a clip costs ({what}) is not known before the first one.",
         )
     cost = price.usd_per_second * model.durations_s[0]
     # A cent's fraction of the binary form must not cost a clip.

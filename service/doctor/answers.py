@@ -22,6 +22,8 @@ from service.runware.verdicts import is_success
 _EXPIRY = re.compile(r"expir|\bttl\b", re.IGNORECASE)
 # Of what a clip costs: a smaller change of the balance is something else.
 _SHARE_OF_PRICE = 0.5
+# Prices are rounded.
+_DEARER = 1.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def clip_finding(clip: Clip, ending: Ending, allowed_hosts: Sequence[str]) -> Fi
         cost = "without a cost" if clip.cost_usd is None else f"for {dollars(clip.cost_usd)}"
         found = f"It is made in {seconds}, {cost}; its end was told after {asked}."
         return Finding("Clip", Verdict.OK, found, value="succeeded", form=form)
-    if clip.failure is not None:
+    if clip.failure is not None and not clip.presumed_failed:
         where = "" if ending.reply is None else f" getResponse tells it {_place(ending.reply)}."
         remedy = (
             f"If it is the model that takes no such task, leave {clip.request.settings.model} out of "
@@ -169,15 +171,15 @@ def clip_finding(clip: Clip, ending: Ending, allowed_hosts: Sequence[str]) -> Fi
     return Finding(
         "Clip",
         Verdict.FAILED,
-        f"It has not ended after {asked}. It stays in the ledger, and the service's poller goes on with it.",
-        "Start the service, if it does not run, and look at the project later.",
+        f"It has not ended after {asked}. It stays in the ledger, where a late video still counts.",
+        "Keep the service running, and look at the project later.",
         value="pending",
         form=form,
     )
 
 
-def cost_finding(ending: Ending, delivery: Delivery | None) -> Finding:
-    """Tell where the cost stands in a poll's answer and in the webhook's body."""
+def cost_finding(clip: Clip, ending: Ending, delivery: Delivery | None, expected_usd: float) -> Finding:
+    """Tell where the cost stands in a poll's answer and in the webhook's body, and if it is as expected."""
     polled = list(_places(ending.reply.body, "cost")) if ending.reply is not None else []
     pushed = list(_places(body_of(delivery), "cost")) if delivery is not None else []
     sources = [name for name, places in (("poll", polled), ("webhook", pushed)) if places]
@@ -192,7 +194,16 @@ def cost_finding(ending: Ending, delivery: Delivery | None) -> Finding:
             value="none",
         )
     missing = " The webhook has none." if delivery is not None and not pushed else ""
-    return Finding("Cost", Verdict.OK, f"It stands {' and '.join(told)}.{missing}", value=", ".join(sources))
+    found, value = f"It stands {' and '.join(told)}.{missing}", ", ".join(sources)
+    if clip.cost_usd is not None and clip.cost_usd > expected_usd * _DEARER:
+        return Finding(
+            "Cost",
+            Verdict.WARNING,
+            f"{found} It is {dollars(clip.cost_usd)}, where {dollars(expected_usd)} was expected.",
+            "From now on the service counts with what clips have cost here. Please report the new price.",
+            value=value,
+        )
+    return Finding("Cost", Verdict.OK, found, value=value)
 
 
 def taken_webhook_finding(
@@ -220,8 +231,7 @@ def taken_webhook_finding(
     when = ""
     if ending.told_at is not None:
         late = (first.at - ending.told_at).total_seconds()
-        when = f", {late:.1f} s after" if late > 0 else f", {-late:.1f} s before"
-        when += " a poll told the end"
+        when = f", {late:.1f} s after a poll told the end" if late > 0 else ", before a poll told the end"
     words = {
         "flat": "the flat result",
         "data": "an object with data",
@@ -231,6 +241,8 @@ def taken_webhook_finding(
     more = f" It came {len(deliveries)} times." if len(deliveries) > 1 else ""
     found = f"It came by itself{when}: {words}, {first.content_type}.{more}"
     form = {"answered": first.answered, "body": form_of(body)}
+    if isinstance(ending.outcome, VideoRefused):
+        return Finding(part, Verdict.WARNING, found, "The service refuses it: see Clip.", envelope, form)
     if first.answered >= HTTPStatus.BAD_REQUEST:
         remedy = "Please report the form that the report file has. The poller finds all results meanwhile."
         return Finding(

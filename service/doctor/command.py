@@ -108,8 +108,8 @@ def _stopped() -> Finding:
     return Finding(
         "Clip",
         Verdict.FAILED,
-        "Stopped. If the clip was bought, it is in the ledger, where the service's poller goes on with it.",
-        "Start the service, if it does not run, and look at the project later.",
+        "Stopped. If the clip was bought, it is in the ledger, and the service's poller goes on with it.",
+        "Keep the service running, and look at the project later.",
         value="stopped",
     )
 

@@ -125,7 +125,8 @@ class _Probe:
         yield self._webhook(clip, ending)
         yield record_finding(running, await self._ask(archive_task(clip.task_uuid)))
         if isinstance(ending.outcome, Succeeded):
-            yield cost_finding(ending, next(iter(self._deliveries(clip)), None))
+            delivery = next(iter(self._deliveries(clip)), None)
+            yield cost_finding(clip, ending, delivery, self.offer.usd)
             yield await self._link(ending.outcome.video_url)
             yield expiry_finding(ending.outcome.video_url, ending, self.settings.runware_ttl_seconds)
         after = await self._balance_after(balance)
