@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.app import build_app, utc_now
 from service.clips.models import TaskUUID
-from service.doctor.answers import Delivery
 from service.doctor.examination import public_url_finding
 from service.doctor.findings import Finding, Verdict
+from service.doctor.results import Delivery
 from service.runware.callbacks import WEBHOOK_PATH
 from service.serving import listen, serving
 from service.settings import Settings

@@ -16,18 +16,10 @@ from service.clips.models import Clip, ProjectId, SettledBy, TaskUUID
 from service.clips.outcomes import Failed, Succeeded, VideoRefused
 from service.doctor.account import dollars, error_said
 from service.doctor.answers import (
-    Delivery,
-    Ending,
     balance_finding,
-    clip_finding,
-    cost_finding,
-    expiry_finding,
-    ledger_webhook_finding,
-    link_finding,
     no_record_finding,
     record_finding,
     resend_finding,
-    taken_webhook_finding,
     unknown_job_finding,
     usd_of,
 )
@@ -44,6 +36,16 @@ from service.doctor.purchase import (
     clip_of,
     covers_second_bill,
 )
+from service.doctor.results import (
+    Delivery,
+    Ending,
+    clip_finding,
+    cost_finding,
+    expiry_finding,
+    ledger_webhook_finding,
+    link_finding,
+    taken_webhook_finding,
+)
 from service.runware.account import Account
 from service.runware.answers import Reply, read_status
 from service.runware.client import RunwareClient
@@ -55,8 +57,9 @@ from service.workflow.submission import Submitter
 
 # One job may be asked for more often than the poller asks for many.
 _LONGEST_LOOK_INTERVAL_S = 2.0
-# What is awaited after the clip's end (webhook, ledger, bytes, balance) gets as long as this many polls take.
+# What follows the clip's end (webhook, ledger, bytes, balance) is awaited for so many polls, at most a minute.
 _POLLS_OF_PATIENCE = 3
+_MOST_PATIENCE = timedelta(minutes=1)
 _CALL_TIMEOUT = aiohttp.ClientTimeout(total=15)
 _FIRST_BYTES = 65_536
 
@@ -126,13 +129,13 @@ class _Probe:
         yield record_finding(running, await self._ask(archive_task(clip.task_uuid)))
         if isinstance(ending.outcome, Succeeded):
             delivery = next(iter(self._deliveries(clip)), None)
-            yield cost_finding(clip, ending, delivery, self.offer.usd)
+            yield cost_finding(ending, delivery, ending.outcome.cost_usd, self.offer.usd)
             yield await self._link(ending.outcome.video_url)
             yield expiry_finding(ending.outcome.video_url, ending, self.settings.runware_ttl_seconds)
         after = await self._balance_after(balance)
         yield balance_finding(balance, after, clip)
         if resend:
-            yield await self._resent(clip, ending, after)
+            yield await self._resent(clip, ending, balance, after)
 
     async def _new_project(self) -> ProjectId:
         scene = {"description": PROMPT, "duration": self.offer.duration_s}
@@ -237,13 +240,19 @@ class _Probe:
                 empty_s = (self.clock() - started).total_seconds()
         return link_finding(host, status, empty_s, size)
 
-    async def _resent(self, clip: Clip, ending: Ending, before: Account | str) -> Finding:
-        """Send the finished task again, just as it was; its second end changes nothing in the ledger."""
+    async def _resent(
+        self, clip: Clip, ending: Ending, at_first: Account | str, before: Account | str
+    ) -> Finding:
+        """Send the finished task again, just as it was; its second end changes nothing in the ledger.
+
+        What it costs is what the balance has lost in all beyond the first bill, which may show late.
+        """
         part = "Resend"
         if not isinstance(ending.outcome, Succeeded):
             return Finding(part, Verdict.UNTOLD, "Not asked: the clip has not succeeded.", value="not asked")
-        if not covers_second_bill(self.offer, self.at_most_usd, clip.cost_usd):
-            needed = 2 * max(self.offer.usd, clip.cost_usd or 0.0)
+        cost_usd = ending.outcome.cost_usd or self.offer.usd
+        if not covers_second_bill(self.offer, self.at_most_usd, cost_usd):
+            needed = 2 * max(self.offer.usd, cost_usd)
             return Finding(
                 part,
                 Verdict.UNTOLD,
@@ -255,9 +264,9 @@ class _Probe:
         reply = await self._ask(video_task(clip, callback_url, self.settings.runware_ttl_seconds))
         if isinstance(reply, str) or error_said(reply) is None:
             await self._ended_again(clip.task_uuid)
-        was, now = usd_of(before), usd_of(await self._balance_after(before))
-        fell_usd = None if was is None or now is None else was - now
-        return resend_finding(reply, clip.task_uuid, fell_usd, clip.cost_usd or self.offer.usd)
+        was, now = usd_of(at_first), usd_of(await self._balance_after(before))
+        second_bill_usd = None if was is None or now is None else was - now - cost_usd
+        return resend_finding(reply, clip.task_uuid, second_bill_usd, cost_usd)
 
     async def _ended_again(self, task_uuid: TaskUUID) -> None:
         started, ending = self.clock(), Ending(polls=0)
@@ -270,7 +279,8 @@ class _Probe:
         started = self.clock()
         while True:
             account = await self.runware.account(ASK_WITHIN)
-            if usd_of(account) != usd_of(before) or self.clock() - started >= self._patience:
+            untold = usd_of(before) is None or usd_of(account) is None
+            if untold or usd_of(account) != usd_of(before) or self.clock() - started >= self._patience:
                 return account
             await asyncio.sleep(self._look_interval_s)
 
@@ -289,7 +299,8 @@ class _Probe:
 
     @property
     def _patience(self) -> timedelta:
-        return timedelta(seconds=_POLLS_OF_PATIENCE * self.settings.poll_interval_seconds)
+        polls = timedelta(seconds=_POLLS_OF_PATIENCE * self.settings.poll_interval_seconds)
+        return min(polls, _MOST_PATIENCE)
 
     @property
     def _clip_timeout(self) -> timedelta:

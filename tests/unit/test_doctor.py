@@ -14,24 +14,26 @@ from service.clips.models import FailureKind, GenerationSettings, SettledBy, Tas
 from service.clips.outcomes import Succeeded, VideoRefused
 from service.doctor.account import Access, accepts_key, access, credit_finding, dollars, key_finding
 from service.doctor.answers import (
+    balance_finding,
+    no_record_finding,
+    record_finding,
+    resend_finding,
+    unknown_job_finding,
+)
+from service.doctor.examination import recognised
+from service.doctor.findings import Finding, Verdict, form_of, redacted, report_json
+from service.doctor.purchase import Offer, affordable, cheapest, clip_of, covers_second_bill
+from service.doctor.results import (
     Delivery,
     Ending,
-    balance_finding,
     clip_finding,
     cost_finding,
     envelope_of,
     expiry_finding,
     ledger_webhook_finding,
     link_finding,
-    no_record_finding,
-    record_finding,
-    resend_finding,
     taken_webhook_finding,
-    unknown_job_finding,
 )
-from service.doctor.examination import recognised
-from service.doctor.findings import Finding, Verdict, form_of, redacted, report_json
-from service.doctor.purchase import Offer, affordable, cheapest, clip_of, covers_second_bill
 from service.runware.account import Account
 from service.runware.answers import NoJSON, Reply
 from service.runware.models import video_model
@@ -367,6 +369,16 @@ def test_video_outside_the_allowed_hosts_is_told_with_the_setting_to_change() ->
     assert "VIDEO_HOSTS=*.runware.ai,THAT-HOST" in finding.remedy
 
 
+def test_video_that_the_ledger_does_not_have_yet_is_left_to_the_poller() -> None:
+    finding = clip_finding(clip(), ending(), ["*.runware.ai"])
+    assert (finding.verdict, finding.value) == (Verdict.WARNING, "unsettled")
+
+
+def test_time_out_is_no_end_since_a_late_video_still_counts() -> None:
+    finding = clip_finding(failed(clip(), FailureKind.TIMEOUT), Ending(9), ["*.runware.ai"])
+    assert (finding.verdict, finding.value) == (Verdict.FAILED, "pending")
+
+
 def delivery(body: object, seconds: float = 1.5, answered: int = 200) -> Delivery:
     content = json.dumps(body).encode()
     return Delivery(NOON + timedelta(seconds=seconds), content, "application/json", answered)
@@ -431,12 +443,12 @@ def test_ledger_shows_a_webhook_only_if_that_was_first(by: SettledBy | None, ver
 def test_places_of_the_cost_are_told(
     polled: dict[str, Any], pushed: object, verdict: Verdict, value: str
 ) -> None:
-    finding = cost_finding(succeeded(clip()), ending(**polled), delivery(pushed), 0.5)
+    finding = cost_finding(ending(**polled), delivery(pushed), 0.5, 0.5)
     assert (finding.verdict, finding.value) == (verdict, value)
 
 
 def test_clip_that_is_dearer_than_expected_is_a_warning() -> None:
-    dearer = cost_finding(succeeded(clip()), ending(cost=0.5), None, 0.12)
+    dearer = cost_finding(ending(cost=0.5), None, 0.5, 0.12)
     assert dearer.verdict is Verdict.WARNING
     assert "$0.50, where $0.12 was expected" in dearer.found
 
@@ -476,7 +488,7 @@ def test_end_of_the_link_is_told_where_anything_says_so(
 
 
 @pytest.mark.parametrize(
-    ("reply", "fell_usd", "verdict", "value"),
+    ("reply", "second_bill_usd", "verdict", "value"),
     [
         (errors("conflictTaskUUID"), 0.0, Verdict.OK, "conflict"),
         (errors("conflictTaskUUID"), None, Verdict.OK, "conflict"),
@@ -491,7 +503,7 @@ def test_end_of_the_link_is_told_where_anything_says_so(
     ],
 )
 def test_second_send_is_judged_by_its_answer_and_by_the_balance(
-    reply: Reply | str, fell_usd: float | None, verdict: Verdict, value: str
+    reply: Reply | str, second_bill_usd: float | None, verdict: Verdict, value: str
 ) -> None:
-    finding = resend_finding(reply, JOB, fell_usd, 0.12)
+    finding = resend_finding(reply, JOB, second_bill_usd, 0.12)
     assert (finding.verdict, finding.value) == (verdict, value)
