@@ -57,7 +57,7 @@ from service.workflow.submission import Submitter
 
 # One job may be asked for more often than the poller asks for many.
 _LONGEST_LOOK_INTERVAL_S = 2.0
-# What follows the clip's end (webhook, ledger, bytes, balance) is awaited for so many polls, at most a minute.
+# What follows the clip's end (webhook, ledger, bytes, balance) gets so many polls, a minute at most.
 _POLLS_OF_PATIENCE = 3
 _MOST_PATIENCE = timedelta(minutes=1)
 _CALL_TIMEOUT = aiohttp.ClientTimeout(total=15)
