@@ -33,7 +33,7 @@ from service.workflow.generate import Generator
 from service.workflow.inquiry import Inquiry
 from service.workflow.past import Past
 from service.workflow.poll import Poller
-from service.workflow.ports import Clock
+from service.workflow.ports import Clock, Store
 from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.settlement import Settler
@@ -89,15 +89,28 @@ def callbacks_for(settings: Settings) -> CallbackURLs:
     )
 
 
+@asynccontextmanager
+async def submitting(
+    settings: Settings, store: Store, runware: RunwareClient, clock: Clock = utc_now
+) -> AsyncIterator[Submitter]:
+    """Give what sends clips as the service does, for a program that is not the service."""
+    settler = Settler(
+        store, _policy(settings), clock, Redactor(settings.secrets).text, lambda: None, Metrics()
+    )
+    async with _settling(settler):
+        yield Submitter(
+            store,
+            runware,
+            settler,
+            clock,
+            batch_size=settings.runware_batch_size,
+            slots=asyncio.Semaphore(settings.runware_concurrency),
+        )
+
+
 def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     """Build the service. Nothing is opened before the application's lifespan begins."""
-    policy = Policy(
-        clip_timeout=timedelta(seconds=settings.clip_timeout_seconds),
-        submission_grace=timedelta(seconds=settings.submission_grace_seconds),
-        doubt_lasts=2 * timedelta(seconds=settings.clip_timeout_seconds),
-        # As often as anybody asks.
-        looks_apart=timedelta(seconds=settings.poll_interval_seconds),
-    )
+    policy = _policy(settings)
     callbacks = callbacks_for(settings)
     store = store_for(settings)
     uploads = uploads_for(settings)
@@ -169,6 +182,16 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     app = starlette_app(handlers, access, settings.allowed_origins, metrics, lifespan)
     app.state.end_streams = watcher.close
     return app
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        clip_timeout=timedelta(seconds=settings.clip_timeout_seconds),
+        submission_grace=timedelta(seconds=settings.submission_grace_seconds),
+        doubt_lasts=2 * timedelta(seconds=settings.clip_timeout_seconds),
+        # As often as anybody asks.
+        looks_apart=timedelta(seconds=settings.poll_interval_seconds),
+    )
 
 
 def _supabase(settings: Settings) -> tuple[str, str] | None:

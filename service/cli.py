@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import importlib.util
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -129,35 +130,41 @@ def migrate(
 
 
 @main.command()
-def doctor() -> None:
-    """Check the settings, the database, Runware's key and PUBLIC_URL, and say what to do about each.
+def doctor(
+    *,
+    spend: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=100,
+            metavar="USD",
+            help="Also make one real clip for at most so many USD, and tell what it shows of Runware.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the clip is bought.")] = False,
+    probe_resend: Annotated[
+        bool,
+        typer.Option(
+            "--probe-resend",
+            help="Send the finished clip's id again, if USD covers a second bill, and see if it is billed.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path, typer.Option(dir_okay=False, help="Where --spend writes its report, as JSON.")
+    ] = Path("doctor-report.json"),
+) -> None:
+    """Check the settings, the database, Runware's key and credit, and PUBLIC_URL; say what to do about each.
 
-    Spends nothing; opens an embedded database as a start does. Exits with 0 if all is well, else with 1.
+    Without --spend it spends nothing. An embedded database is opened as a start does. Exits with 0 if all is
+    well, with 1 if not or if no clip was bought, with 2 if it was used wrongly.
     """
-    from service.doctor import Finding, Verdict, examine  # noqa: PLC0415 - as for `serve`
+    if spend is None and (yes or probe_resend):
+        _refuse("--yes and --probe-resend go with --spend.")
+    if spend is not None and not (yes or sys.stdin.isatty()):
+        _refuse("--spend asks before it buys, and there is no terminal to ask on. Say --yes as well.")
+    from service.doctor.command import run_doctor  # noqa: PLC0415 - as for `serve`
 
-    def show(finding: Finding) -> None:
-        typer.echo(f"{finding.verdict:<8} {finding.part:<11} {finding.found}")
-        if finding.remedy:
-            typer.echo(f"{'':<20} {finding.remedy}")
-
-    async def show_all(settings: Settings) -> bool:
-        well = True
-        async for finding in examine(settings):
-            show(finding)
-            well = well and finding.verdict is not Verdict.FAILED
-        return well
-
-    try:
-        settings = load_settings({})
-    except SettingsRefused as refused:
-        for sentence in str(refused).splitlines():
-            show(Finding("Settings", Verdict.FAILED, sentence))
-        raise typer.Exit(1) from None
-    show(Finding("Settings", Verdict.OK, "They fit together."))
-    configure_logs(settings.log_format, settings.secrets)
-    if not asyncio.run(show_all(settings)):
-        raise typer.Exit(1)
+    raise typer.Exit(run_doctor(spend, report, ask_first=not yes, resend=probe_resend))
 
 
 @main.command()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -27,11 +27,17 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 async def run_command(
-    *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
+    *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None, stdin: int = DEVNULL
 ) -> tuple[int, str]:
     """Run a `clips` command to its end; gives the exit code and all that it printed."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, cwd=cwd, env=environment(**(variables or {})), stdout=PIPE, stderr=STDOUT
+        *COMMAND,
+        *arguments,
+        cwd=cwd,
+        env=environment(**(variables or {})),
+        stdin=stdin,
+        stdout=PIPE,
+        stderr=STDOUT,
     )
     try:
         output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)

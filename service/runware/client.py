@@ -124,9 +124,14 @@ class RunwareClient:
 
     async def account(self, within: timedelta) -> Account | str:
         """Ask how the account stands; gives the reason in place of that where there is no answer."""
+        reply = await self.exchange([account_task()], within)
+        return reply if isinstance(reply, str) else read_account(reply)
+
+    async def exchange(self, tasks: Sequence[Task], within: timedelta) -> Reply | str:
+        """Send tasks once, in one request; gives the answer unread, or the reason why there is none."""
         try:
             async with asyncio.timeout(within.total_seconds()), self._ask_slots:
-                return read_account(await self._post([account_task()]))
+                return await self._post(tasks)
         except (TimeoutError, _NoAnswer) as error:
             return str(error) or "Runware did not answer in time"
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from service.sandbox.errors import INSUFFICIENT_CREDITS, TASK_NOT_FOUND, Json, TaskError
+from service.sandbox.errors import (
+    INSUFFICIENT_CREDITS,
+    INSUFFICIENT_PERMISSIONS,
+    TASK_NOT_FOUND,
+    Json,
+    TaskError,
+)
 from service.sandbox.faults import JobFaults
 from service.sandbox.jobs import Job
 from service.sandbox.tasks import VideoTask
@@ -13,6 +19,7 @@ from service.sandbox.unknowns import Unknowns
 _STATUSES: Mapping[object, HTTPStatus] = {
     TASK_NOT_FOUND: HTTPStatus.NOT_FOUND,
     INSUFFICIENT_CREDITS: HTTPStatus.PAYMENT_REQUIRED,
+    INSUFFICIENT_PERMISSIONS: HTTPStatus.FORBIDDEN,
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from service.sandbox.account import Account, RefusedQuestionError
 from service.sandbox.answers import Answer
 from service.sandbox.archive import Archive
-from service.sandbox.errors import TASK_NOT_FOUND, Json, TaskError
+from service.sandbox.errors import INSUFFICIENT_PERMISSIONS, TASK_NOT_FOUND, Json, TaskError
 from service.sandbox.faults import draw
 from service.sandbox.intake import NO_CREDITS, Intake, Request, is_video_task
 from service.sandbox.jobs import JobState, Ledger
@@ -13,6 +13,7 @@ from service.sandbox.options import Faults, SandboxOptions
 from service.sandbox.tasks import is_uuid4
 from service.sandbox.usage import Clock
 
+_NO_PERMISSION = TaskError(INSUFFICIENT_PERMISSIONS, "This API key lacks the permission accountManagement")
 _BATCH_REFUSED = TaskError("invalidRequest", "A task of this request is invalid; none of them was accepted")
 
 
@@ -115,6 +116,9 @@ class Desk:
         answer.data.append({**_identity(task), "pong": True})
 
     def _show_account(self, task: Json, request: Request, answer: Answer) -> None:
+        if request.faults.account_off:
+            answer.refuse(task, _NO_PERMISSION)
+            return
         try:
             answer.data.append({**_identity(task), **self._account.answer(task, request.faults)})
         except RefusedQuestionError as refused:

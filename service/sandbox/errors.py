@@ -9,6 +9,7 @@ Json = dict[str, object]
 
 TASK_NOT_FOUND = "taskNotFound"
 INSUFFICIENT_CREDITS = "insufficientCredits"
+INSUFFICIENT_PERMISSIONS = "insufficientPermissions"
 
 
 @dataclass(frozen=True, slots=True)

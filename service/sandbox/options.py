@@ -54,6 +54,9 @@ class Faults(Unknowns):
         default=0, description="Share of running jobs that getResponse does not list until they end."
     )
     archive_off: bool = Field(default=False, description="getTaskDetails is refused as invalidTaskType.")
+    account_off: bool = Field(
+        default=False, description="accountManagement is refused by 403, as the key lacks permission for it."
+    )
     burst_rate: Rate = Field(default=0, description="Share of requests that start a burst of HTTP errors.")
     burst_length: int = Field(default=3, ge=1, le=10_000, description="Requests refused by one burst.")
     burst_status: int = Field(default=429, ge=400, le=599, description="HTTP status of a burst.")

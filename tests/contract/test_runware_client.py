@@ -14,9 +14,11 @@ from aiohttp import web
 
 from service.clips.models import Clip, FailureKind, TaskUUID
 from service.clips.outcomes import Acknowledged, Failed, Outcome, Throttled, Unclear
+from service.runware.answers import Reply
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
+from service.runware.tasks import account_task
 from service.serving import listen
 from tests.builders import clip
 
@@ -372,6 +374,26 @@ async def test_answers_that_came_before_the_time_was_over_are_kept() -> None:
     async with speaking_to(handler, batch_size=10) as (client, _):
         outcomes = await client.ask(ids(clips), timedelta(seconds=0.5))
         assert [type(outcomes[task]) for task in ids(clips)] == [Acknowledged] * 10 + [Unclear] * 10
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 503])
+async def test_exchange_gives_the_answer_unread_and_asks_once(status: int) -> None:
+    async def handler(_: Tasks) -> web.StreamResponse:
+        return web.json_response({"data": [{"balance": 5}]}, status=status)
+
+    async with speaking_to(handler) as (client, fake):
+        assert await client.exchange([account_task()], WITHIN) == Reply(status, {"data": [{"balance": 5}]})
+        assert fake.kinds == ["accountManagement"]
+
+
+async def test_exchange_gives_the_reason_where_no_answer_comes() -> None:
+    async def handler(_: Tasks) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with speaking_to(handler) as (client, _):
+        reason = await client.exchange([account_task()], timedelta(seconds=0.2))
+        assert reason == "Runware did not answer in time"
 
 
 async def test_redirect_is_not_followed_so_that_the_key_stays_where_it_belongs() -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from service.sandbox.server import Sandbox
@@ -22,6 +23,11 @@ class Installation:
     folder: Path
     variables: dict[str, str]
 
+    async def set_faults(self, **faults: object) -> None:
+        sandbox_url = self.variables["RUNWARE_API_URL"].removesuffix("/v1")
+        async with aiohttp.ClientSession() as session:
+            await session.put(f"{sandbox_url}/faults", json=faults, raise_for_status=True)
+
     async def doctor(self, **changes: str) -> tuple[int, str]:
         variables = {name: value for name, value in (self.variables | changes).items() if value}
         code, said = await run_command("doctor", cwd=self.folder, variables=variables)
@@ -33,7 +39,8 @@ class Installation:
 
 @pytest.fixture
 async def installation(tmp_path: Path, supabase: Supabase) -> AsyncIterator[Installation]:
-    async with Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url:
+    options = sandbox_options(balance_usd=50)
+    async with Sandbox(options, files=tmp_path / "videos").serving() as sandbox_url:
         service = ServiceProcess(sandbox_url, tmp_path, **supabase_variables(supabase))
         async with service:
             yield Installation(tmp_path, dict(service.variables))
@@ -42,7 +49,7 @@ async def installation(tmp_path: Path, supabase: Supabase) -> AsyncIterator[Inst
 async def test_good_configuration_is_found_well(installation: Installation) -> None:
     code, said = await installation.doctor()
     assert code == 0
-    assert [line.split()[0] for line in said.splitlines()] == ["ok"] * 5
+    assert [line.split()[0] for line in said.splitlines()] == ["ok"] * 6
     as_documented = said.replace(installation.variables["PUBLIC_URL"], PUBLIC_URL).replace(
         installation.variables["RUNWARE_API_URL"], RUNWARE_API_URL
     )
@@ -55,6 +62,40 @@ async def test_wrong_runware_key_is_found(installation: Installation) -> None:
     assert "failed   Runware" in said
     assert "Check RUNWARE_API_KEY" in said
     assert "not-the-key" not in said
+
+
+async def test_address_without_runware_is_not_taken_for_a_wrong_key(installation: Installation) -> None:
+    nobody = "http://127.0.0.1:9/v1"
+    web_page = f"{installation.variables['PUBLIC_URL']}/healthz"
+    for address, words in ((nobody, "gives no answer"), (web_page, "not as Runware does (HTTP 405)")):
+        code, said = await installation.doctor(RUNWARE_API_URL=address)
+        assert code == 1
+        assert f"failed   Runware     {address}" in said
+        assert words in said
+        assert "Check RUNWARE_API_URL" in said
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "says"),
+    [
+        ({"account_off": True}, 0, "warning  Runware     It accepts the key"),
+        ({"balance_usd": 0}, 1, "failed   Credit      The balance is $0.00"),
+        (
+            {"balance_usd": 0.5},
+            0,
+            "warning  Credit      The balance is $0.50: enough for 4 clips of Veo 3.1 Lite",
+        ),
+        ({"balance_usd": 0.11}, 1, "failed   Credit      The balance is $0.11: not enough for a clip"),
+        ({"balance_form": "number"}, 0, "ok       Credit      The balance is $50.00: enough for 416 clips"),
+        ({"burst_rate": 1, "burst_status": 503}, 1, "failed   Runware     It is busy or down (HTTP 503)"),
+    ],
+)
+async def test_account_is_told_from_the_key(
+    installation: Installation, faults: dict[str, object], code: int, says: str
+) -> None:
+    await installation.set_faults(**faults)
+    exit_code, said = await installation.doctor(RUNWARE_MODEL="google:veo@3.1-lite")
+    assert (exit_code, says in said) == (code, True), said
 
 
 async def test_public_url_that_leads_elsewhere_is_found(installation: Installation) -> None:

@@ -50,6 +50,13 @@ async def test_balance_falls_by_what_is_billed_and_a_failure_gives_back(tmp_path
     assert 10 - ledger["cost_usd"] == details["balance"]["amount"]
 
 
+async def test_account_can_be_closed_to_the_key_while_other_questions_are_answered(tmp_path: Path) -> None:
+    async with serve(tmp_path, account_off=True) as caller:
+        status, error = await caller.account()
+        assert (status, error["code"]) == (403, "insufficientPermissions")
+        assert (await caller.look_up(caller.task()))[0] == 200
+
+
 async def test_balance_can_be_a_number_and_be_paid_in_while_it_runs(tmp_path: Path) -> None:
     async with serve(tmp_path, balance_form="number", balance_usd=0) as caller:
         assert (await caller.account())[1]["balance"] == 0

@@ -1,49 +1,38 @@
-"""Checks an installation from the outside in, and says of each part what to do about it."""
+"""Checks an installation from the outside in, part by part. Spends nothing."""
 
 import json
 import uuid
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from enum import StrEnum
 from http import HTTPStatus
 
 import aiohttp
 
 from service.app import callbacks_for, runware_for, store_for
+from service.clips.estimate import PastClip, price
 from service.clips.models import TaskUUID
-from service.clips.outcomes import Unclear
+from service.doctor.account import Access, accepts_key, access, credit_finding, key_finding
+from service.doctor.findings import Finding, Verdict
 from service.errors import ClipNotFound, StoreUnavailable, Unauthorized
+from service.runware.account import Account, read_account
+from service.runware.tasks import account_task, status_task
 from service.settings import Settings
 
-_ASK_WITHIN = timedelta(seconds=15)
+ASK_WITHIN = timedelta(seconds=15)
+# Enough for the prices of every model in use.
+_MOST_PAST = 2000
 # Runware is said to wait about 5 s for the answer to a webhook.
 _CALL_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
-class Verdict(StrEnum):
-    """How a part stands."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of one part; `remedy` is what to do, empty where nothing is."""
-
-    part: str
-    verdict: Verdict
-    found: str
-    remedy: str = ""
-
-
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Check the parts one after the other; spends nothing."""
-    yield await _database(settings)
-    yield await _runware(settings)
-    yield await _public_url(settings)
+async def examine(settings: Settings, *, public_url: bool = True) -> AsyncIterator[Finding]:
+    """Check the parts one after the other; `public_url` says whether that is one of them."""
+    database = await _database(settings)
+    yield database
+    async for finding in _runware(settings, with_past=database.verdict is Verdict.OK):
+        yield finding
+    if public_url:
+        yield await public_url_finding(settings)
     if settings.supabase_url:
         yield _page(settings)
 
@@ -69,26 +58,45 @@ def _database_settings(settings: Settings) -> str:
     return "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY" if settings.supabase_url else "DATABASE_PATH"
 
 
-async def _runware(settings: Settings) -> Finding:
-    part = "Runware"
-    # To ask for a job that there is not costs nothing, and is answered only to those with a valid key.
-    nobody = TaskUUID(str(uuid.uuid4()))
+async def _runware(settings: Settings, *, with_past: bool) -> AsyncIterator[Finding]:
+    """Check the key, and, where the account tells its balance, what that is enough for."""
     async with runware_for(settings) as runware:
-        outcome = (await runware.ask([nobody], _ASK_WITHIN))[nobody]
-    if isinstance(outcome, Unclear):
-        return Finding(
-            part,
-            Verdict.FAILED,
-            f"It gave no answer: {outcome.reason}.",
-            "Check RUNWARE_API_KEY and RUNWARE_API_URL.",
+        reply = await runware.exchange([account_task()], ASK_WITHIN)
+        otherwise_accepted = access(reply) is Access.DECLINED and accepts_key(
+            await runware.exchange([status_task(nobody())], ASK_WITHIN)
         )
-    return Finding(part, Verdict.OK, f"It accepts the key, at {settings.runware_api_url}.")
+    yield key_finding(reply, settings.runware_api_url, otherwise_accepted=otherwise_accepted)
+    if isinstance(reply, str) or access(reply) is not Access.ACCEPTED:
+        return
+    account = read_account(reply)
+    if isinstance(account, str):
+        account = Account(None, "none")
+    catalogue = settings.catalogue
+    default = catalogue.settings(None)
+    model = catalogue.model(default.model)
+    past = await past_clips(settings) if with_past else []
+    variant = (default.resolution, default.generate_audio)
+    yield credit_finding(account, model, default, price(model, variant, past))
 
 
-async def _public_url(settings: Settings) -> Finding:
+async def past_clips(settings: Settings) -> Sequence[PastClip]:
+    """Read what clips have cost here, as far as the database tells."""
+    try:
+        async with store_for(settings) as store:
+            return await store.past_clips(_MOST_PAST)
+    except StoreUnavailable:
+        return []
+
+
+def nobody() -> TaskUUID:
+    """Give the id of a job that there is not: to ask for it costs nothing."""
+    return TaskUUID(str(uuid.uuid4()))
+
+
+async def public_url_finding(settings: Settings) -> Finding:
     """Call the service as Runware does: by a callback URL of a job that there is not."""
     part = "PUBLIC_URL"
-    job = TaskUUID(str(uuid.uuid4()))
+    job = nobody()
     url = callbacks_for(settings).url(job)
     if url is None:
         return Finding(
