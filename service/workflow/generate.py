@@ -1,3 +1,4 @@
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -234,7 +235,8 @@ class Generator:
     ) -> Sequence[Clip]:
         """Put what is missing into the ledger; gives those clips, which nobody has sent yet."""
         now = self.clock()
-        chosen = choose(project.id, wanted, attempts, _new_task_uuid, now)
+        current = await self.store.current_clips(project.id)
+        chosen = choose(project.id, wanted, attempts, current, secrets.randbelow, now)
         new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in attempts}
         recorded = await self.store.record(project.id, chosen, now, edited=project.edited, owner=owner)
         self.on_change()
@@ -311,10 +313,6 @@ def _standing(attempts: Sequence[Clip]) -> set[Fingerprint]:
 
 def _scene_problems(planned: Plan) -> dict[SceneKey, str | None]:
     return {request.scene: None for request in planned.requests} | dict(planned.problems)
-
-
-def _new_task_uuid() -> TaskUUID:
-    return TaskUUID(str(uuid.uuid4()))
 
 
 def _not_ready(problems: Mapping[SceneKey, str]) -> str:
