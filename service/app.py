@@ -130,7 +130,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             settings.prompts,
             watcher.look_soon,
         ),
-        checker=Checker(store, inquiry, settler),
+        checker=Checker(store, inquiry, settler, clock),
         receiver=Receiver(settler),
         projects=Projects(store, clock),
         poller=poller,

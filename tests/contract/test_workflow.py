@@ -259,7 +259,7 @@ async def test_tick_never_sends_again_without_runwares_word_that_the_task_is_unk
 
 async def test_project_is_asked_about_once_a_second_however_many_people_watch(parts: Parts) -> None:
     await parts.record(3)
-    checker = Checker(parts.store, parts.inquiry, parts.settler)
+    checker = Checker(parts.store, parts.inquiry, parts.settler, parts.clock)
     await asyncio.gather(*(checker.check(parts.project_id, Operator()) for _ in range(20)))
     assert len(parts.provider.asked) == 3
     await asyncio.sleep(1.1)
