@@ -52,7 +52,7 @@ class World:
         if isinstance(scenes, int):
             scenes = {str(n): {"description": f"Scene {n}.", "duration": 4} for n in range(1, scenes + 1)}
         pair = {
-            f"{end}_frame": f"{self.sandbox_url}/frames/1/{end}.png?size=36x64" for end in ("first", "last")
+            f"{end}_frame": f"{self.sandbox_url}/frames/1/{end}.png?size=304x540" for end in ("first", "last")
         }
         body = {"scenes": scenes, "frames": dict.fromkeys(scenes, pair) if frames is None else frames}
         status, answer = await self.post("/projects", body)
@@ -65,8 +65,9 @@ class World:
         return answer
 
     async def check(self, project_id: str) -> Answer:
+        """Check a project whose clips were asked for; also where every one of them has failed."""
         status, answer = await self.post("/functions/v1/check-clips-status", {"project_id": project_id})
-        assert status == 200, answer
+        assert status == (422 if answer.get("code") == "nothing_made" else 200), answer
         return answer
 
     async def retry(self, project_id: str, **body: object) -> Answer:

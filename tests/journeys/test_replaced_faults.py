@@ -29,6 +29,7 @@ async def test_fault_2_two_writers_at_once_lose_no_result(tmp_path: Path) -> Non
     async with running_world(tmp_path, poll_interval_seconds=0.05) as world:
         project_id = await world.store(100)
         call = asyncio.create_task(world.generate(project_id))
+        await world.until(project_id, lambda jobs: len(jobs) == 100)
         while not call.done() or (await world.check(project_id))["pending"]:
             await asyncio.gather(*(world.check(project_id) for _ in range(5)))
         project = await world.project(project_id)
