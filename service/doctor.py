@@ -115,7 +115,7 @@ async def _public_url(settings: Settings) -> Finding:
 
 def _page(settings: Settings) -> Finding:
     part = "Page"
-    if settings.supabase_anon_key is None:
+    if not settings.supabase_anon_key:
         return Finding(
             part,
             Verdict.WARNING,

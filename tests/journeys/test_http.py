@@ -84,6 +84,28 @@ async def test_form_post_is_refused_so_that_no_strange_page_can_spend(world: Wor
     assert (await world.ledger())["accepted"] == 0
 
 
+async def test_json_sent_as_text_is_taken_only_with_a_credential_that_was_accepted(tmp_path: Path) -> None:
+    text = {"content-type": "text/plain;charset=UTF-8"}
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    async with running_world(tmp_path, service_token=TOKEN) as world:
+        for headers, status in (
+            ({**text, **bearer}, 201),
+            (text, 401),
+            ({**bearer, "content-type": "x/y"}, 400),
+        ):
+            async with world.session.post(
+                f"{world.url}/projects", data=b'{"frames": {}}', headers=headers
+            ) as response:
+                assert response.status == status
+    async with (
+        running_world(tmp_path / "open") as world,
+        world.session.post(
+            f"{world.url}/projects", data=b'{"frames": {}}', headers={**text, **bearer}
+        ) as response,
+    ):
+        assert response.status == 400, "nobody was asked for a credential, so that none was accepted"
+
+
 async def test_project_without_any_complete_scene_is_409_with_what_is_missing(world: World) -> None:
     frames = {"1": {"first_frame": "https://frames.example/1.png"}, "2": None}
     project_id = await world.store({"1": {}, "2": {}}, frames)
