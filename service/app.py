@@ -143,7 +143,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             settings.prompts,
             watcher.look_soon,
         ),
-        checker=Checker(store, inquiry, settler),
+        checker=Checker(store, inquiry, settler, clock),
         receiver=Receiver(settler),
         projects=Projects(store, clock),
         poller=poller,
@@ -208,14 +208,14 @@ def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> S
     return SupabaseCallers(
         tokens=TokenVerifier(settings.token_issuer, signing_keys, _revealed(settings.supabase_jwt_secret)),
         service_role_key=service_role_key,
-        anon_key=settings.supabase_anon_key,
+        public_keys=settings.supabase_anon_key,
         allow_anon=settings.allow_anon,
     )
 
 
 def _sign_in(settings: Settings) -> Literal["none", "token"] | SupabaseSignIn:
     if settings.supabase_url is not None:
-        return SupabaseSignIn(settings.supabase_url, settings.supabase_anon_key)
+        return SupabaseSignIn(settings.supabase_url, next(iter(settings.supabase_anon_key), None))
     return "none" if settings.service_token is None else "token"
 
 

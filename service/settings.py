@@ -163,9 +163,12 @@ class Settings(BaseSettings):
     supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_jwt_secret)] | None = Field(
         default=None, description="The project's shared secret, if it still signs tokens by one (HS256)."
     )
-    supabase_anon_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
-        default=None,
-        description="The project's public key, anon or publishable: the page and ALLOW_ANON need it.",
+    supabase_anon_key: Annotated[tuple[Annotated[str, AfterValidator(_public_key)], ...], *CommaSeparated] = (
+        Field(
+            default=(),
+            description="The project's public keys, anon or publishable, comma-separated; the page and "
+            "ALLOW_ANON need one.",
+        )
     )
     supabase_jwt_issuer: str | None = Field(
         default=None, description="Who issues the users' tokens; SUPABASE_URL/auth/v1 unless set."

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from service.clips.models import (
     TaskUUID,
 )
 from service.clips.prompts import PromptRules, prompt
+from service.clips.task_uuids import Draw, filled
 
 _SECONDS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 
@@ -70,35 +71,42 @@ def choose(
     project_id: ProjectId,
     requests: Mapping[Fingerprint, ClipRequest],
     attempts: Iterable[Clip],
-    new_task_uuid: Callable[[], TaskUUID],
+    current: Iterable[Clip],
+    draw: Draw,
     now: datetime,
 ) -> list[Clip]:
     """Give for each request, in order, the clip that stands for it: one already paid for, else a new attempt.
 
-    `requests` are by their fingerprints, `attempts` all clips ever made for these. One that succeeded, or
-    still may, is taken as it is; only where all have failed does a new one, as yet unsent, come into being.
+    `requests` are by their fingerprints, `attempts` all clips ever made for these, `current` the project's
+    current clips. One that succeeded, or still may, is taken as it is; only where all have failed does a new
+    one, as yet unsent, come into being. Its task UUID sorts, by `task_uuids.filled`, between those of the
+    scenes before and after its own, as they stand after this call.
     """
     by_fingerprint: dict[Fingerprint, list[Clip]] = {}
     for clip in attempts:
         by_fingerprint.setdefault(clip.fingerprint, []).append(clip)
-    chosen: list[Clip] = []
-    for key, request in requests.items():
-        made = sorted(by_fingerprint.get(key, ()), key=standing_order)
-        if made and made[0].status is not ClipStatus.FAILED:
-            chosen.append(made[0])
-            continue
-        chosen.append(
-            Clip(
-                task_uuid=new_task_uuid(),
-                project_id=project_id,
-                request=request,
-                fingerprint=key,
-                attempt=made[0].attempt + 1 if made else 1,
-                status=ClipStatus.SUBMITTING,
-                submitted_at=now,
-            )
+    made = {key: sorted(by_fingerprint.get(key, ()), key=standing_order) for key in requests}
+    standing = {
+        key: clips[0] for key, clips in made.items() if clips and clips[0].status is not ClipStatus.FAILED
+    }
+    places: dict[SceneKey, TaskUUID | None] = {clip.scene: clip.task_uuid for clip in current}
+    places |= {request.scene: None for request in requests.values()}
+    places |= {clip.scene: clip.task_uuid for clip in standing.values()}
+    scenes = sorted(places, key=scene_order)
+    task_uuid = dict(zip(scenes, filled([places[scene] for scene in scenes], draw), strict=True))
+    return [
+        standing.get(key)
+        or Clip(
+            task_uuid=task_uuid[request.scene],
+            project_id=project_id,
+            request=request,
+            fingerprint=key,
+            attempt=made[key][0].attempt + 1 if made[key] else 1,
+            status=ClipStatus.SUBMITTING,
+            submitted_at=now,
         )
-    return chosen
+        for key, request in requests.items()
+    ]
 
 
 def standing_order(clip: Clip) -> tuple[int, float, int]:

@@ -13,7 +13,10 @@ _SHOWN = {
     ClipStatus.SUCCEEDED: "completed",
     ClipStatus.FAILED: "failed",
 }
-_NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
+NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
+# Enough for a person to act on; a message is no place for thousands.
+_MOST_REASONS = 3
+_MOST_SCENES = 5
 
 
 class Stage(StrEnum):
@@ -116,4 +119,32 @@ def progress(current: Iterable[Clip], problems: Mapping[SceneKey, str | None]) -
     if not clips:
         return Progress([])
     keys = sorted({*clips, *problems}, key=scene_order)
-    return Progress([SceneProgress(key, clips.get(key), problems.get(key) or _NOT_ASKED_FOR) for key in keys])
+    return Progress([SceneProgress(key, clips.get(key), problems.get(key) or NOT_ASKED_FOR) for key in keys])
+
+
+def why_nothing_made(
+    scenes: Sequence[SceneProgress], problems: Mapping[SceneKey, str] | None = None
+) -> str | None:
+    """Say why none of these scenes has its video or may still get it; None if that is not so.
+
+    `problems` says of some what kept them from being submitted just now.
+    """
+    if not scenes or any(scene.status != "failed" for scene in scenes):
+        return None
+    scenes_by_reason: dict[str, list[SceneKey]] = {}
+    for scene in scenes:
+        reason = (problems or {}).get(scene.scene) or scene.error or "No reason was given."
+        scenes_by_reason.setdefault(reason, []).append(scene.scene)
+    told = list(scenes_by_reason.items())[:_MOST_REASONS]
+    reasons = " ".join(f"{_named(keys)}: {reason.rstrip('.')}." for reason, keys in told)
+    left_out = len(scenes) - sum(len(keys) for _, keys in told)
+    more = f" {left_out} more failed for other reasons." if left_out else ""
+    return f"No clip could be made. {reasons}{more} Correct what is wrong, then generate the clips again."
+
+
+def _named(keys: Sequence[SceneKey]) -> str:
+    if len(keys) == 1:
+        return f"Scene {keys[0]}"
+    named = list(keys[:_MOST_SCENES])
+    last = f"{len(keys) - len(named)} more" if len(named) < len(keys) else named.pop()
+    return f"Scenes {', '.join(named)} and {last}"

@@ -123,7 +123,7 @@ async def public_url_finding(settings: Settings) -> Finding:
 
 def _page(settings: Settings) -> Finding:
     part = "Page"
-    if settings.supabase_anon_key is None:
+    if not settings.supabase_anon_key:
         return Finding(
             part,
             Verdict.WARNING,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
 
 def printable(text: object) -> object:
@@ -77,6 +77,23 @@ class ProjectList(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why the service did not do what was asked."""
+    """Why the service did not do what was asked, for a person (`error`) and for a program (`code`)."""
 
     error: Text
+    code: Text = ""
+
+
+def told_by_failure(content: bytes) -> Sequence[SceneAnswer] | None:
+    """Read what a function that failed says of the scenes; None if it says nothing of them.
+
+    `nothing_made` tells of each scene why it has no clip; of `nothing_asked` there is no scene to tell.
+    """
+    try:
+        match Refusal.model_validate_json(content).code:
+            case "nothing_made":
+                return FunctionAnswer.model_validate_json(content).scenes
+            case "nothing_asked":
+                return ()
+    except ValidationError:
+        pass
+    return None

@@ -21,6 +21,7 @@ from service.terminal.answers import (
     ProjectSummary,
     Refusal,
     SceneAnswer,
+    told_by_failure,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -90,11 +91,18 @@ class ServiceClient:
         return (await self._call("GET", f"/projects?limit={limit}", ProjectList)).projects
 
     async def _function(self, name: str, body: Mapping[str, Any]) -> Sequence[SceneAnswer]:
-        return (await self._call("POST", f"/functions/v1/{name}", FunctionAnswer, body)).scenes
+        path = f"/functions/v1/{name}"
+        response, content = await self._send("POST", path, body)
+        scenes = None if response.status == HTTPStatus.OK else told_by_failure(content)
+        return self._read(path, response, content, FunctionAnswer).scenes if scenes is None else scenes
 
-    async def _call(
-        self, method: str, path: str, answer: type[M], body: Mapping[str, Any] | None = None
-    ) -> M:
+    async def _call(self, method: str, path: str, answer: type[M]) -> M:
+        response, content = await self._send(method, path)
+        return self._read(path, response, content, answer)
+
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         total = _READ_TIMEOUT_S if body is None else _FUNCTION_TIMEOUT_S
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=_CONNECT_TIMEOUT_S)
         try:
@@ -106,12 +114,14 @@ class ServiceClient:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                content = await response.read()
+                return response, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ServiceAway(
                 f"The service at {self._url} can't be reached: {_reason(error)}. "
                 "Start it with clips serve, or correct --url or CLIPS_URL."
             ) from error
+
+    def _read(self, path: str, response: aiohttp.ClientResponse, content: bytes, answer: type[M]) -> M:
         if response.status != HTTPStatus.OK:
             raise self._refusal(response, content)
         self._set_clock(response.headers.get("Date", ""))

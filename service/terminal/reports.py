@@ -64,9 +64,9 @@ class SceneReport(BaseModel):
 
 
 class Counts(BaseModel):
-    """How many clips there are, and how they stand: the three add up to the total."""
+    """How many scenes there are, and how they stand: the three add up to the total."""
 
-    total_clips: int
+    total: int
     completed: int
     pending: int
     failed: int
@@ -75,7 +75,7 @@ class Counts(BaseModel):
     def of(cls, completed: int, pending: int, failed: int) -> Self:
         """Add up."""
         total = completed + pending + failed
-        return cls(total_clips=total, completed=completed, pending=pending, failed=failed)
+        return cls(total=total, completed=completed, pending=pending, failed=failed)
 
 
 class Report(BaseModel):

@@ -139,7 +139,7 @@ def projects_table(report: ProjectsReport, now: datetime) -> RenderableType:
         table.add_row(
             str(project.id),
             age((now - project.created_at).total_seconds()),
-            f"{counts.completed} of {counts.total_clips}",
+            f"{counts.completed} of {counts.total}",
             str(counts.pending),
             str(counts.failed),
         )
@@ -275,7 +275,7 @@ def _counted(report: Report) -> str:
         if number
     ]
     cost = [f"${report.cost_usd:.2f}"] if report.cost_usd else []
-    return ", ".join([f"{counts.completed} of {counts.total_clips} clips", *rest, *cost])
+    return ", ".join([f"{counts.completed} of {counts.total} clips", *rest, *cost])
 
 
 def _standing(scene: SceneReport) -> tuple[str, str | None, str | None]:

@@ -32,7 +32,7 @@ class SupabaseCallers:
 
     tokens: TokenVerifier
     service_role_key: str
-    anon_key: str | None = None
+    public_keys: tuple[str, ...] = ()
     allow_anon: bool = False
 
     async def caller(self, credential: str) -> Caller:
@@ -42,7 +42,7 @@ class SupabaseCallers:
         if not self.allow_anon and claimed_kind(credential) is KeyKind.PUBLIC:
             # Genuine or not: either way the remedy is to sign in.
             raise Unauthorized(_PUBLIC_KEY_ALONE)
-        if self.anon_key is not None and _same(credential, self.anon_key):
+        if any(_same(credential, key) for key in self.public_keys):
             return self._without_account()
         if is_new_form(credential):
             raise Unauthorized(_STRANGE_KEY)
@@ -79,6 +79,11 @@ class Access:
         if self._token is None and self._supabase is None:
             _require_loopback(request)
             return Operator()
+        caller = await self._by_credential(request)
+        request.state.by_credential = True
+        return caller
+
+    async def _by_credential(self, request: Request) -> Caller:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         credential = bearer.strip() if scheme.lower() == "bearer" else ""
         if self._token is not None and _same(credential, self._token):
@@ -95,6 +100,11 @@ class Access:
                 "This call needs a signed-in user: send Authorization: Bearer with their token."
             )
         return await self._supabase.caller(credential)
+
+
+def by_credential(request: Request) -> bool:
+    """Whether a credential of the call was accepted: no browser sends one by itself, for a strange page."""
+    return bool(getattr(request.state, "by_credential", False))
 
 
 def _require_loopback(request: Request) -> None:

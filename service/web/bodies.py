@@ -4,6 +4,7 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from service.web.access import by_credential
 from service.web.errors import BadRequest, TooLarge, body_error
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -39,9 +40,12 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     """Read and check a JSON body. Raises BadRequest, InvalidValue or TooLarge.
 
     The content type is required: a form that a strange web page submits can't have it, and so can't spend
-    money through the browser of someone who runs the service without a token.
+    money through the browser of someone who runs the service without a token. A call that carries a
+    credential comes from no such form, and may also send its JSON as text, as supabase-js does with a body
+    that is a string.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    accepted = {"application/json", "text/plain"} if by_credential(request) else {"application/json"}
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in accepted:
         raise BadRequest("The body must be JSON. Send it with the header content-type: application/json.")
     body = await read_bytes(request, CALL_LIMIT_BYTES)
     try:

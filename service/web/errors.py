@@ -48,6 +48,22 @@ class TooLarge(ServiceError):
     code = "body_too_large"
 
 
+class NothingAsked(ServiceError):
+    """No clip of the project has been asked for yet, so that there is nothing to check or to retry."""
+
+    code = "nothing_asked"
+
+
+class NothingMade(ServiceError):
+    """None of the scenes that a call was about has its clip or may still get it; `answer` tells of each."""
+
+    code = "nothing_made"
+
+    def __init__(self, answer: ErrorAnswer) -> None:
+        super().__init__(answer.error)
+        self.answer = answer
+
+
 class UploadNotFound(ServiceError):
     """There is no uploaded image of this name."""
 
@@ -62,8 +78,10 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ClipNotFound: HTTPStatus.NOT_FOUND,
     UploadNotFound: HTTPStatus.NOT_FOUND,
     FramesNotReady: HTTPStatus.CONFLICT,
+    NothingAsked: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NothingMade: HTTPStatus.UNPROCESSABLE_ENTITY,
     ChoiceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
     VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -87,16 +105,23 @@ def error_response(
     status: int, message: str, code: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with an error in the one form that all of them have."""
-    body = ErrorAnswer(error=message, code=code).model_dump_json()
-    return Response(body, status, headers=headers, media_type="application/json")
+    return _answered(status, ErrorAnswer(error=message, code=code), headers)
 
 
 async def service_error(_request: Request, error: Exception) -> Response:
     """Answer one of the service's own errors."""
     if not isinstance(error, ServiceError):
         raise error
+    status = status_of(type(error))
+    if isinstance(error, NothingMade):
+        return _answered(status, error.answer)
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-    return error_response(status_of(type(error)), str(error), error.code, headers)
+    return error_response(status, str(error), error.code, headers)
+
+
+def _answered(status: int, answer: ErrorAnswer, headers: Mapping[str, str] | None = None) -> Response:
+    body = answer.model_dump_json(by_alias=True)
+    return Response(body, status, headers=headers, media_type="application/json")
 
 
 async def http_error(_request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unau
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
 from service.runware.webhooks import pushed_outcomes
+from service.web.answers import generate_answer, status_answer
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
 from service.web.errors import InvalidValue
 from service.web.events import event_stream, read_sequence
@@ -89,20 +90,20 @@ class Handlers:
         call = await read_model(request, GenerateCall)
         project_id = ProjectId(str(call.project_id))
         generated = await self.generator.generate(project_id, caller, call.choice)
-        return GenerateAnswer.of(project_id, generated)
+        return generate_answer(project_id, generated)
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a new attempt for failed clips."""
         call = await read_model(request, RetryCall)
         project_id = ProjectId(str(call.project_id))
         scenes = None if call.scenes is None else {SceneKey(scene) for scene in call.scenes}
-        return GenerateAnswer.of(project_id, await self.generator.retry(project_id, scenes, caller))
+        return generate_answer(project_id, await self.generator.retry(project_id, scenes, caller))
 
     async def check_clips_status(self, request: Request, caller: Caller) -> StatusAnswer:
         """Ask Runware for what is pending, and tell how all clips stand."""
         call = await read_model(request, ProjectCall)
         project_id = ProjectId(str(call.project_id))
-        return StatusAnswer.of(project_id, await self.checker.check(project_id, caller))
+        return status_answer(project_id, await self.checker.check(project_id, caller))
 
     async def create_project(self, request: Request, caller: Caller) -> ProjectStored:
         """Store a project, which then belongs to the user who calls."""

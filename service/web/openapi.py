@@ -34,6 +34,7 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
             used.add((operation.answer, "serialization"))
         if operation.body is not None:
             used.add((operation.body, "validation"))
+        used |= {(failure, "serialization") for failure in operation.failures.values()}
     references, definitions = models_json_schema(
         sorted(used, key=lambda model: model[0].__name__), ref_template="#/components/schemas/{model}"
     )
@@ -55,10 +56,14 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
 
 def _describe(operation: Operation, path: str, references: _Models) -> dict[str, object]:
     def response(
-        status: int, model: type[BaseModel] | None, media_type: str = "application/json"
+        status: int, *models: type[BaseModel] | None, media_type: str = "application/json"
     ) -> dict[str, object]:
-        described = {media_type: {"schema": references[model, "serialization"]} if model else {}}
-        return {"description": HTTPStatus(status).phrase, "content": described}
+        schemas = [references[model, "serialization"] for model in models if model]
+        schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+        return {
+            "description": HTTPStatus(status).phrase,
+            "content": {media_type: {"schema": schema} if schemas else {}},
+        }
 
     described: dict[str, object] = {
         "operationId": re.sub(r"\W+", "_", f"{operation.method}{path}").strip("_").lower(),
@@ -69,10 +74,13 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
         ],
         "responses": {
             **{
-                str(int(status)): response(status, operation.answer, operation.media_type)
+                str(int(status)): response(status, operation.answer, media_type=operation.media_type)
                 for status in operation.statuses
             },
-            **{str(status): response(status, ErrorAnswer) for status in operation.errors},
+            **{
+                str(status): response(status, operation.failures.get(status), ErrorAnswer)
+                for status in operation.errors
+            },
         },
     }
     if operation.body is not None or operation.body_type != "application/json":

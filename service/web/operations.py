@@ -1,7 +1,7 @@
 """Every call of the service, once: the routes and /openapi.json are both made from this table."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -13,11 +13,14 @@ from starlette.routing import Route
 from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
+from service.web.errors import NothingMade, status_of
 from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
     ChangesEvent,
+    ErrorAnswer,
     GenerateAnswer,
     GenerateCall,
+    GenerateFailure,
     Health,
     ImageStored,
     NewProject,
@@ -28,6 +31,7 @@ from service.web.schemas import (
     Readiness,
     RetryCall,
     StatusAnswer,
+    StatusFailure,
     StudioConfig,
     StudioEstimates,
     WebhookReceipt,
@@ -36,6 +40,7 @@ from service.web.studio import UPLOADS_PATH, Studio
 
 _FUNCTIONS_PREFIX = "/functions/v1"
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
+_FUNCTION_ERRORS = (*_CALL_ERRORS, 409)
 
 Handler = Callable[[Request, Caller], Awaitable[BaseModel | Response]]
 
@@ -46,7 +51,8 @@ class Operation:
 
     `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`.
     Whoever calls one that is not `protected` is anonymous. `statuses` are those that the answer itself may
-    come with; `status_of` picks one, else it is the first.
+    come with; `status_of` picks one, else it is the first. `failures` are the errors that tell more than
+    others, by their status.
     """
 
     method: str
@@ -56,6 +62,7 @@ class Operation:
     body: type[BaseModel] | None = None
     query: Sequence[str] = ()
     errors: Sequence[int] = ()
+    failures: Mapping[int, type[ErrorAnswer]] = field(default_factory=dict)
     statuses: Sequence[int] = (HTTPStatus.OK,)
     status_of: Callable[[Any], int] | None = None
     protected: bool = True
@@ -72,9 +79,13 @@ class Operation:
 def operations(handlers: Handlers) -> Sequence[Operation]:
     """List the calls."""
     return (
-        _function("generate-clips", handlers.generate_clips, GenerateCall, GenerateAnswer, (409, 502)),
-        _function("retry-clips", handlers.retry_clips, RetryCall, GenerateAnswer, (502,)),
-        _function("check-clips-status", handlers.check_clips_status, ProjectCall, StatusAnswer, ()),
+        _function(
+            "generate-clips", handlers.generate_clips, GenerateCall, GenerateAnswer, GenerateFailure, (502,)
+        ),
+        _function("retry-clips", handlers.retry_clips, RetryCall, GenerateAnswer, GenerateFailure, (502,)),
+        _function(
+            "check-clips-status", handlers.check_clips_status, ProjectCall, StatusAnswer, StatusFailure
+        ),
         Operation(
             "GET", "/projects", handlers.list_projects, ProjectList, query=("limit",), errors=(401, 422, 503)
         ),
@@ -173,7 +184,8 @@ def _function(
     handler: Handler,
     body: type[BaseModel],
     answer: type[BaseModel],
-    more_errors: tuple[int, ...],
+    failure: type[ErrorAnswer],
+    more_errors: tuple[int, ...] = (),
 ) -> Operation:
     return Operation(
         "POST",
@@ -181,7 +193,8 @@ def _function(
         handler,
         answer,
         body,
-        errors=sorted(_CALL_ERRORS + more_errors),
+        errors=sorted(_FUNCTION_ERRORS + more_errors),
+        failures={status_of(NothingMade): failure},
         alias=f"/{name}",
     )
 

@@ -120,15 +120,26 @@ class ProjectStored(BaseModel):
     id: UUID
 
 
-class Counts(BaseModel):
-    """How many scenes there are, and how they stand: the three add up to the total."""
+class ErrorAnswer(BaseModel):
+    """What went wrong, for a person (`error`) and for a program (`code`)."""
 
-    success: Literal[True] = True
+    success: Literal[False] = False
+    error: str
+    code: str
+
+
+class Standing(BaseModel):
+    """How a project stands: `scenes` were asked about, and are `completed`, `pending` or `failed`.
+
+    `total_clips` counts the clips that are there or may still come, so that it never promises a failed one.
+    """
+
     project_id: str
     total_clips: int
     completed: int
     pending: int
     failed: int
+    scenes: int
     clips: Clips
 
 
@@ -159,17 +170,20 @@ class SceneResult(BaseModel):
         )
 
 
-class GenerateAnswer(Counts):
-    """How the project stands after `generate-clips` or `retry-clips`, and what came of each scene."""
+class GeneratedStanding(Standing):
+    """How the project stands after `generate-clips` or `retry-clips`, and what came of each scene.
+
+    `all_complete`: every scene has its video.
+    """
 
     all_complete: bool
     results: list[SceneResult]
 
     @classmethod
-    def of(cls, project_id: str, generated: Generated) -> Self:
-        """Tell what was generated."""
+    def of(cls, project_id: str, generated: Generated, **more: str) -> Self:
+        """Tell what was generated; `more` are fields of a subclass."""
         return cls(
-            **_counts(project_id, generated.progress),
+            **_standing(project_id, generated.progress),
             all_complete=0 < generated.progress.total == generated.progress.completed,
             results=[
                 SceneResult.of(
@@ -177,7 +191,18 @@ class GenerateAnswer(Counts):
                 )
                 for scene in generated.scenes
             ],
+            **more,
         )
+
+
+class GenerateAnswer(GeneratedStanding):
+    """The answer where at least one of the clips is there or may still come."""
+
+    success: Literal[True] = True
+
+
+class GenerateFailure(GeneratedStanding, ErrorAnswer):
+    """The answer where no clip is there and none will come, for the reasons in `results`."""
 
 
 class JobDetail(BaseModel):
@@ -190,14 +215,14 @@ class JobDetail(BaseModel):
     error: str | None = Optional
 
 
-class StatusAnswer(Counts):
+class CheckedStanding(Standing):
     """How the project stands, after Runware was asked."""
 
     details: list[JobDetail]
 
     @classmethod
-    def of(cls, project_id: str, progress: Progress) -> Self:
-        """Tell of each scene."""
+    def of(cls, project_id: str, progress: Progress, **more: str) -> Self:
+        """Tell of each scene; `more` are fields of a subclass."""
         details = [
             JobDetail(
                 job_id=scene.clip.task_uuid if scene.clip else None,
@@ -208,7 +233,17 @@ class StatusAnswer(Counts):
             )
             for scene in progress.scenes
         ]
-        return cls(**_counts(project_id, progress), details=details)
+        return cls(**_standing(project_id, progress), details=details, **more)
+
+
+class StatusAnswer(CheckedStanding):
+    """The answer where at least one of the clips is there or may still come."""
+
+    success: Literal[True] = True
+
+
+class StatusFailure(CheckedStanding, ErrorAnswer):
+    """The answer where no clip is there and none will come, for the reasons in `details`."""
 
 
 class JobError(BaseModel):
@@ -560,20 +595,13 @@ class Readiness(BaseModel):
     missing_migrations: list[str]
 
 
-class ErrorAnswer(BaseModel):
-    """What went wrong, for a person (`error`) and for a program (`code`)."""
-
-    success: Literal[False] = False
-    error: str
-    code: str
-
-
-def _counts(project_id: str, progress: Progress) -> dict[str, Any]:
+def _standing(project_id: str, progress: Progress) -> dict[str, Any]:
     return {
         "project_id": project_id,
-        "total_clips": progress.total,
+        "total_clips": progress.completed + progress.pending,
         "completed": progress.completed,
         "pending": progress.pending,
         "failed": progress.failed,
+        "scenes": progress.total,
         "clips": dict(progress.clips),
     }

@@ -1,14 +1,14 @@
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from service.clips.lifecycle import awaits_room
-from service.clips.models import ProjectId, SettledBy
+from service.clips.models import Clip, ProjectId, SettledBy
 from service.clips.ownership import Caller
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
 from service.workflow.inquiry import Inquiry
-from service.workflow.ports import Store
+from service.workflow.ports import Clock, Store
 from service.workflow.projects import existing_project
 from service.workflow.settlement import Settler, events_of
 
@@ -16,30 +16,37 @@ from service.workflow.settlement import Settler, events_of
 _ASK_INTERVAL_S = 1.0
 # A person waits for the answer, and the poller asks again anyway.
 _ASK_WITHIN = timedelta(seconds=5)
+# A failure that was only presumed is asked about for so long after it: a late video comes within hours, and
+# old projects must not cost a question each time that somebody looks.
+_DOUBTED_FOR = timedelta(hours=24)
 
 
 @dataclass(slots=True)
 class Checker:
-    """Tells where a project stands, after asking Runware for what is pending."""
+    """Tells where a project stands, after asking Runware for what is pending or presumably failed."""
 
     store: Store
     inquiry: Inquiry
     settler: Settler
+    clock: Clock
     _asked_at: dict[ProjectId, float] = field(default_factory=dict, init=False)
     _asking: set[ProjectId] = field(default_factory=set, init=False)
 
     async def check(self, project_id: ProjectId, caller: Caller) -> Progress:
-        """Bring a project's pending clips up to date, and report all of its clips.
+        """Bring a project's clips up to date, and report all of them.
 
-        Raises ProjectNotFound and StoreUnavailable. If Runware gives no answer, the report is what is stored.
+        Of a clip that presumably failed Runware's own word is taken, a video or a failure; what still runs
+        stays failed, since only a person who asks for it again has it waited for. If Runware gives no answer,
+        the report is what is stored. Raises ProjectNotFound and StoreUnavailable.
         """
         project = await existing_project(self.store, project_id, caller)
         clips = await self.store.current_clips(project_id)
-        pending = [clip for clip in clips if not clip.status.settled and not awaits_room(clip)]
-        if pending and self._may_ask(project_id):
+        now = self.clock()
+        open_clips = [clip for clip in clips if _is_open(clip, now)]
+        if open_clips and self._may_ask(project_id):
             self._asking.add(project_id)
             try:
-                outcomes = await self.inquiry.look(pending, _ASK_WITHIN)
+                outcomes = await self.inquiry.look(open_clips, _ASK_WITHIN)
             finally:
                 self._asking.discard(project_id)
             await self.settler.settle(events_of(outcomes, SettledBy.CHECK))
@@ -53,3 +60,10 @@ class Checker:
             return False
         self._asked_at[project_id] = now
         return True
+
+
+def _is_open(clip: Clip, now: datetime) -> bool:
+    """Whether Runware may have news of a clip."""
+    if clip.presumed_failed and clip.settled_at is not None:
+        return now - clip.settled_at < _DOUBTED_FOR
+    return not clip.status.settled and not awaits_room(clip)

@@ -1,3 +1,4 @@
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -218,7 +219,8 @@ class Generator:
         """Put what is missing and may be bought into the ledger; gives those clips, which nobody has sent."""
         now, project = self.clock(), order.project
         buying = {key: request for key, request in order.requests.items() if key not in doubts.waits}
-        chosen = choose(project.id, buying, doubts.attempts, _new_task_uuid, now)
+        current = await self.store.current_clips(project.id)
+        chosen = choose(project.id, buying, doubts.attempts, current, secrets.randbelow, now)
         new = {clip.task_uuid for clip in chosen} - {clip.task_uuid for clip in doubts.attempts}
         recorded = await self.store.record(project.id, chosen, now, edited=project.edited, owner=owner)
         self.on_change()
@@ -309,10 +311,6 @@ def _standing(attempts: Sequence[Clip]) -> set[Fingerprint]:
 
 def _scene_problems(planned: Plan) -> dict[SceneKey, str | None]:
     return {request.scene: None for request in planned.requests} | dict(planned.problems)
-
-
-def _new_task_uuid() -> TaskUUID:
-    return TaskUUID(str(uuid.uuid4()))
 
 
 def _not_ready(problems: Mapping[SceneKey, str]) -> str:

@@ -270,7 +270,7 @@ async def test_uploaded_frame_lies_in_the_bucket_and_shows(
 async def test_without_the_public_key_the_page_says_what_to_set(
     tmp_path: Path, project: Supabase, open_visit: OpenVisit
 ) -> None:
-    options = {**on_supabase(project), "supabase_anon_key": None}
+    options = {**on_supabase(project), "supabase_anon_key": ""}
     async with running_world(tmp_path, **options) as world, open_visit(world) as visit:
         await visit.open()
         await expect(visit.page.get_by_role("heading", name="Nobody can sign in yet")).to_be_visible()

@@ -13,6 +13,7 @@ import pytest
 from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy, TaskUUID
 from service.clips.outcomes import (
+    Absent,
     Acknowledged,
     Failed,
     Outcome,
@@ -22,6 +23,7 @@ from service.clips.outcomes import (
     VideoRefused,
 )
 from service.clips.ownership import Operator
+from service.clips.progress import Progress
 from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
@@ -259,7 +261,7 @@ async def test_tick_never_sends_again_without_runwares_word_that_the_task_is_unk
 
 async def test_project_is_asked_about_once_a_second_however_many_people_watch(parts: Parts) -> None:
     await parts.record(3)
-    checker = Checker(parts.store, parts.inquiry, parts.settler)
+    checker = Checker(parts.store, parts.inquiry, parts.settler, parts.clock)
     await asyncio.gather(*(checker.check(parts.project_id, Operator()) for _ in range(20)))
     assert len(parts.provider.asked) == 3
     await asyncio.sleep(1.1)
@@ -278,6 +280,11 @@ class Purchase:
     async def again(self, outcome: Outcome) -> Generated:
         self.parts.provider.outcome = outcome
         return await self.generator.retry(self.project_id, None, Operator())
+
+    async def check(self, outcome: Outcome) -> Progress:
+        self.parts.provider.outcome = outcome
+        checker = Checker(self.parts.store, self.parts.inquiry, self.parts.settler, self.parts.clock)
+        return await checker.check(self.project_id, Operator())
 
     async def clip(self) -> Clip:
         (one,) = await self.parts.store.current_clips(self.project_id)
@@ -315,6 +322,47 @@ async def test_job_that_finished_after_its_time_is_taken_and_not_bought_again(ti
     answer = await timed_out.again(SUCCESS)
     assert answer.progress.completed == 1
     assert len(timed_out.parts.provider.submitted) == 1
+
+
+async def test_check_finds_the_video_of_a_clip_that_presumably_failed(timed_out: Purchase) -> None:
+    assert (await timed_out.check(SUCCESS)).completed == 1
+    assert (await timed_out.clip()).settled_by is SettledBy.CHECK
+
+
+async def test_check_takes_runwares_own_failure_in_place_of_a_presumed_one(timed_out: Purchase) -> None:
+    shown = await timed_out.check(FAILURE)
+    assert [scene.error for scene in shown.scenes] == ["Broken."]
+    assert not (await timed_out.clip()).presumed_failed
+
+
+@pytest.mark.parametrize(
+    "outcome", [Acknowledged(), UNKNOWN, Absent(), Unclear("HTTP 503"), VideoRefused("its host")]
+)
+async def test_check_never_reopens_or_buys_a_clip_that_presumably_failed(
+    timed_out: Purchase, outcome: Outcome
+) -> None:
+    before = await timed_out.clip()
+    assert (await timed_out.check(outcome)).failed == 1
+    assert await timed_out.clip() == before
+    assert len(timed_out.parts.provider.submitted) == 1
+    assert timed_out.parts.provider.traced == []
+
+
+async def test_presumed_failure_is_asked_about_for_a_day_and_another_one_never(timed_out: Purchase) -> None:
+    asked = timed_out.parts.provider.asked
+    timed_out.parts.clock.advance(hours=23)
+    before = len(asked)
+    await timed_out.check(Acknowledged())
+    assert len(asked) == before + 1
+    timed_out.parts.clock.advance(hours=2)
+    await timed_out.check(Acknowledged())
+    assert len(asked) == before + 1
+    one = await timed_out.clip()
+    await timed_out.parts.settler.settle([event(one, FAILURE)])
+    timed_out.parts.clock.advance(hours=-20)
+    await timed_out.check(SUCCESS)
+    assert len(asked) == before + 1
+    assert (await timed_out.clip()).status is ClipStatus.FAILED
 
 
 async def test_nothing_is_bought_while_runware_can_not_be_asked(timed_out: Purchase) -> None:

@@ -162,6 +162,54 @@ async def test_public_key_alone_is_enough_where_that_is_allowed(
     assert generated["data"]["total_clips"] == 1
 
 
+@pytest.mark.parametrize("key", [ANON_KEY, OLD_ANON_KEY], ids=["publishable key", "anon key"])
+async def test_old_and_new_public_key_are_both_recognised_without_the_shared_secret(
+    node: str, tmp_path: Path, supabase: Supabase, key: str
+) -> None:
+    keys = f"{ANON_KEY},{OLD_ANON_KEY}"
+    async with running_place(tmp_path, supabase, allow_anon=True, supabase_anon_key=keys) as place:
+        body = {"project_id": await place.store(bearer(SERVICE_ROLE_KEY))}
+        (generated,) = await invoke(node, place, ("generate-clips", body), key=key)
+        assert (await place.world.get("/studio/config"))["anon_key"] == ANON_KEY
+    assert generated["data"]["total_clips"] == 1
+
+
+async def test_body_that_is_a_string_is_taken_as_the_json_that_it_is(node: str, place: Place) -> None:
+    project_id = await place.store(place.signed_in(ALICE))
+    body = json.dumps({"project_id": project_id})
+    generated, wrong = await invoke(
+        node,
+        place,
+        ("generate-clips", body),
+        ("generate-clips", "no JSON"),
+        token=place.project.user_token(ALICE),
+    )
+    assert (generated["error"], generated["data"]["project_id"]) == (None, project_id)
+    assert (wrong["status"], wrong["answer"]["code"]) == (400, "bad_request")
+
+
+async def test_project_without_any_clip_comes_back_as_an_error_that_tells_of_each_scene(
+    node: str, place: Place
+) -> None:
+    frames = dict.fromkeys(("first_frame", "last_frame"), f"{place.world.sandbox_url}/frames/1/first.png")
+    project = {"frames": {"1": frames}, "scenes": {"1": {"visual_action": "[sandbox:refuse]"}}}
+    _, stored = await place.call("POST", "/projects", place.signed_in(ALICE), project)
+    asked = {"project_id": stored["id"]}
+    names = ("check-clips-status", "generate-clips", "check-clips-status")
+    early, generated, checked = await invoke(
+        node, place, *((name, asked) for name in names), token=place.project.user_token(ALICE)
+    )
+    for result, status, code in (
+        (early, 409, "nothing_asked"),
+        (generated, 422, "nothing_made"),
+        (checked, 422, "nothing_made"),
+    ):
+        assert (result["data"], result["error"]) == (None, "FunctionsHttpError")
+        assert (result["status"], result["answer"]["code"]) == (status, code)
+    for scene in (*generated["answer"]["results"], *checked["answer"]["details"]):
+        assert scene["error"] in generated["answer"]["error"]
+
+
 async def test_documented_line_takes_a_client_of_the_supabase_project_to_the_service(
     node: str, place: Place
 ) -> None:

@@ -35,6 +35,7 @@ async def refused(world: World, path: str, data: bytes, kind: str = "application
 @pytest.mark.parametrize("function", FUNCTIONS)
 async def test_functions_answer_with_and_without_the_functions_prefix(world: World, function: str) -> None:
     project_id = await world.store(1)
+    await world.generate(project_id)
     for prefix in ("/functions/v1", ""):
         status, answer = await world.post(
             f"{prefix}/{function}", {"project_id": project_id, "more": "ignored"}
@@ -83,6 +84,28 @@ async def test_form_post_is_refused_so_that_no_strange_page_can_spend(world: Wor
     assert (await world.ledger())["accepted"] == 0
 
 
+async def test_json_sent_as_text_is_taken_only_with_a_credential_that_was_accepted(tmp_path: Path) -> None:
+    text = {"content-type": "text/plain;charset=UTF-8"}
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    async with running_world(tmp_path, service_token=TOKEN) as world:
+        for headers, status in (
+            ({**text, **bearer}, 201),
+            (text, 401),
+            ({**bearer, "content-type": "x/y"}, 400),
+        ):
+            async with world.session.post(
+                f"{world.url}/projects", data=b'{"frames": {}}', headers=headers
+            ) as response:
+                assert response.status == status
+    async with (
+        running_world(tmp_path / "open") as world,
+        world.session.post(
+            f"{world.url}/projects", data=b'{"frames": {}}', headers={**text, **bearer}
+        ) as response,
+    ):
+        assert response.status == 400, "nobody was asked for a credential, so that none was accepted"
+
+
 async def test_project_without_any_complete_scene_is_409_with_what_is_missing(world: World) -> None:
     frames = {"1": {"first_frame": "https://frames.example/1.png"}, "2": None}
     project_id = await world.store({"1": {}, "2": {}}, frames)
@@ -90,8 +113,15 @@ async def test_project_without_any_complete_scene_is_409_with_what_is_missing(wo
     assert (status, answer["code"]) == (409, "frames_not_ready")
     assert "scene 1: last_frame missing" in answer["error"]
     assert "scene 2: first_frame and last_frame missing" in answer["error"]
-    checked = await world.check(project_id)
-    assert (checked["total_clips"], checked["pending"]) == (0, 0)
+
+
+@pytest.mark.parametrize("function", ["check-clips-status", "retry-clips"])
+async def test_before_any_generate_there_is_nothing_to_check_and_that_is_no_success(
+    world: World, function: str
+) -> None:
+    status, answer = await world.post(f"/{function}", {"project_id": await world.store(2)})
+    assert (status, answer["success"], answer["code"]) == (409, False, "nothing_asked")
+    assert answer["error"] == "No clip has been asked for yet. Call generate-clips."
 
 
 async def test_retry_of_a_scene_that_is_not_there_names_it_and_retries_nothing(world: World) -> None:
@@ -269,6 +299,15 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     assert {"200", "400", "401", "404", "409", "413", "422", "502", "503"} == set(generate["responses"])
     assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "503"}
     answer = document["components"]["schemas"]["GenerateAnswer"]["properties"]
-    assert {"success", "project_id", "total_clips", "completed", "pending", "failed", "all_complete"} <= set(
-        answer
+    counts = {"total_clips", "completed", "pending", "failed", "scenes"}
+    assert {"success", "project_id", "all_complete", *counts} <= set(answer)
+    told = {f"#/components/schemas/{name}" for name in ("GenerateFailure", "ErrorAnswer")}
+    refused = generate["responses"]["422"]["content"]["application/json"]["schema"]
+    assert {one["$ref"] for one in refused["anyOf"]} == told
+    assert (
+        answer.items()
+        <= {
+            **document["components"]["schemas"]["GenerateFailure"]["properties"],
+            "success": answer["success"],
+        }.items()
     )

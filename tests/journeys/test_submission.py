@@ -288,12 +288,13 @@ async def test_incomplete_scene_fails_with_what_it_lacks_while_the_others_go_on(
             "success": False,
             "error": "last_frame missing",
         }
-        assert answer["completed"] + answer["pending"] + answer["failed"] == answer["total_clips"] == 3
+        assert answer["completed"] + answer["pending"] == answer["total_clips"] == 2
+        assert (answer["failed"], answer["scenes"]) == (1, 3)
         assert len(answer["clips"]) == 2
         jobs = await world.settled(project_id)
         assert [(job["scene"], job["status"]) for job in jobs] == [("1", "succeeded"), ("10", "succeeded")]
         checked = await world.check(project_id)
-        assert (checked["total_clips"], checked["completed"], checked["failed"]) == (3, 2, 1)
+        assert (checked["scenes"], checked["total_clips"], checked["failed"]) == (3, 2, 1)
         assert checked["details"][1] == {
             "jobId": None,
             "sceneKey": "2",

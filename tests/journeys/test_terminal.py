@@ -151,7 +151,7 @@ async def test_json_is_one_document_with_counts_and_scenes(world: World, tmp_pat
     report = json.loads(output)
     assert code == 1
     assert report["project_id"] == project_id
-    assert report["counts"] == {"total_clips": 2, "completed": 1, "pending": 0, "failed": 1}
+    assert report["counts"] == {"total": 2, "completed": 1, "pending": 0, "failed": 1}
     assert report["cost_usd"] == 0.8
     assert [scene["status"] for scene in report["scenes"]] == ["succeeded", "failed"]
     assert report["scenes"][0]["video_url"] == jobs[0]["video_url"]
@@ -176,7 +176,7 @@ async def test_projects_are_listed_newest_first(world: World, tmp_path: Path) ->
     code, output = await clips(world, tmp_path, "projects", "--json")
     listed = json.loads(output)["projects"]
     assert (code, [project["id"] for project in listed]) == (0, stored[::-1])
-    assert listed[0]["counts"] == {"total_clips": 1, "completed": 1, "pending": 0, "failed": 0}
+    assert listed[0]["counts"] == {"total": 1, "completed": 1, "pending": 0, "failed": 0}
 
 
 async def test_watch_outlives_a_service_that_goes_away_and_comes_back(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@ import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from secrets import randbelow
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ PROMPTS = PromptRules()
 VEO_SECONDS = (4, 6, 8)
 
 
-def new_task_uuid() -> TaskUUID:
-    return TaskUUID(str(uuid.uuid4()))
+def uuid_of(first_digit: int) -> TaskUUID:
+    return TaskUUID(f"{first_digit}0000000-0000-4000-8000-000000000000")
 
 
 def wanted(one: ClipRequest) -> dict[Fingerprint, ClipRequest]:
@@ -147,7 +149,7 @@ def test_prompts_are_planned_within_the_limit() -> None:
 
 
 def test_first_call_makes_a_first_attempt() -> None:
-    (made,) = choose(PROJECT_ID, wanted(request()), [], new_task_uuid, NOON)
+    (made,) = choose(PROJECT_ID, wanted(request()), [], [], randbelow, NOON)
     assert (made.attempt, made.status, made.sends) == (1, ClipStatus.SUBMITTING, 0)
     assert uuid.UUID(made.task_uuid).version == 4
 
@@ -155,18 +157,18 @@ def test_first_call_makes_a_first_attempt() -> None:
 @pytest.mark.parametrize("status", [ClipStatus.SUBMITTING, ClipStatus.PENDING])
 def test_unsettled_clip_is_taken_and_no_second_is_made(status: ClipStatus) -> None:
     existing = clip(status=status)
-    assert choose(PROJECT_ID, wanted(request()), [existing], new_task_uuid, NOON) == [existing]
+    assert choose(PROJECT_ID, wanted(request()), [existing], [existing], randbelow, NOON) == [existing]
 
 
 def test_succeeded_clip_is_taken_even_if_a_later_attempt_is_under_way() -> None:
     late = succeeded(clip())
     second = clip(attempt=2, status=ClipStatus.PENDING)
-    assert choose(PROJECT_ID, wanted(request()), [second, late], new_task_uuid, NOON) == [late]
+    assert choose(PROJECT_ID, wanted(request()), [second, late], [], randbelow, NOON) == [late]
 
 
 def test_failed_clip_is_followed_by_the_next_attempt() -> None:
     attempts = [failed(clip()), failed(clip(attempt=2), FailureKind.TIMEOUT)]
-    (made,) = choose(PROJECT_ID, wanted(request()), attempts, new_task_uuid, NOON)
+    (made,) = choose(PROJECT_ID, wanted(request()), attempts, [], randbelow, NOON)
     assert made.attempt == 3
     assert made.task_uuid not in {attempt.task_uuid for attempt in attempts}
 
@@ -177,6 +179,42 @@ def test_changed_prompt_or_frame_makes_a_new_clip() -> None:
         request(prompt="A boat returns."),
         request(last_frame="https://frames.example/other.png"),
     ):
-        (made,) = choose(PROJECT_ID, wanted(changed), [existing], new_task_uuid, NOON)
+        (made,) = choose(PROJECT_ID, wanted(changed), [existing], [existing], randbelow, NOON)
         assert made.task_uuid != existing.task_uuid
         assert made.attempt == 1
+
+
+def test_task_uuids_of_a_projects_clips_sort_as_its_scenes_do() -> None:
+    requests = [request(str(n)) for n in (1, 2, 9, 10, 100)]
+    chosen = choose(
+        PROJECT_ID, {k: r for r in requests for k, r in wanted(r).items()}, [], [], randbelow, NOON
+    )
+    assert [one.scene for one in chosen] == ["1", "2", "9", "10", "100"]
+    assert all(one.task_uuid < other.task_uuid for one, other in pairwise(chosen))
+
+
+def test_new_attempt_takes_the_place_of_its_scene_among_clips_that_the_call_is_not_about() -> None:
+    scenes = [str(n) for n in range(1, 12)]
+    first = choose(
+        PROJECT_ID, {k: r for n in scenes for k, r in wanted(request(n)).items()}, [], [], randbelow, NOON
+    )
+    gone, *others = (failed(first.pop(4)), *first)
+    (again,) = choose(PROJECT_ID, wanted(gone.request), [gone], [gone, *others], randbelow, NOON)
+    assert others[3].task_uuid < again.task_uuid < others[4].task_uuid
+    assert again.task_uuid != gone.task_uuid
+
+
+def test_clips_that_are_all_made_anew_sort_as_their_scenes_whatever_they_replace() -> None:
+    earlier = [clip(str(n), task_uuid=uuid_of(9 - n)) for n in (1, 2, 3)]
+    requests = {k: r for n in (1, 2, 3) for k, r in wanted(request(str(n), prompt="Other.")).items()}
+    chosen = choose(PROJECT_ID, requests, [], earlier, randbelow, NOON)
+    assert all(one.task_uuid < other.task_uuid for one, other in pairwise(chosen))
+
+
+def test_going_back_to_one_scenes_earlier_clip_places_the_new_ones_beside_it() -> None:
+    kept = succeeded(clip("2", task_uuid=uuid_of(7)))
+    others = [clip(str(n), task_uuid=uuid_of(n), prompt="Another.") for n in (1, 2, 3)]
+    requests = {k: r for n in (1, 2, 3) for k, r in wanted(request(str(n))).items()}
+    chosen = choose(PROJECT_ID, requests, [kept], others, randbelow, NOON)
+    assert chosen[1] == kept
+    assert chosen[0].task_uuid < kept.task_uuid < chosen[2].task_uuid

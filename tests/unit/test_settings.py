@@ -146,6 +146,18 @@ def test_supabase_settings_that_do_not_fit_together_are_refused(
     assert not any(value in message for name, value in variables.items() if name.endswith(("KEY", "SECRET")))
 
 
+def test_public_key_may_be_several_and_none_of_them_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = (api_key("anon"), "sb_publishable_of-the-test-project")
+    for name, value in {**SUPABASE, "SUPABASE_ANON_KEY": ", ".join(keys)}.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings({}).supabase_anon_key == keys
+    mixed = ",".join((keys[0], api_key("service_role")))
+    message = refusal(monkeypatch, SUPABASE_ANON_KEY=mixed)
+    assert "SUPABASE_ANON_KEY is wrong" in message
+    assert "copy the anon or publishable one" in message
+    assert keys[0] not in message
+
+
 @pytest.mark.parametrize("key", ["sb_secret_of-the-test-project", api_key("service_role")])
 def test_with_supabase_no_token_is_needed_beyond_loopback(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     for name, value in {**SUPABASE, "SUPABASE_SERVICE_ROLE_KEY": key}.items():

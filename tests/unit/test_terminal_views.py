@@ -92,7 +92,7 @@ def test_exit_code_says_how_the_project_stands(jobs: list[Job], code: ExitCode) 
 def test_scene_without_a_clip_counts_as_failed_and_says_why() -> None:
     shown = report(job("1", "succeeded"), problems=(said("2", "last_frame missing"),))
     assert shown.exit_code is ExitCode.SOME_FAILED
-    assert (shown.counts.total_clips, shown.counts.failed) == (2, 1)
+    assert (shown.counts.total, shown.counts.failed) == (2, 1)
     assert list(changed_lines(None, shown, LATER))[1] == "Scene 2: no clip: last_frame missing"
 
 

@@ -399,7 +399,7 @@ async def test_address_where_nobody_answers_is_no_refusal_either(clock: Seconds)
 
 
 def callers(verifier: TokenVerifier, *, allow_anon: bool = False) -> SupabaseCallers:
-    return SupabaseCallers(verifier, SERVICE_ROLE_KEY, ANON_KEY, allow_anon)
+    return SupabaseCallers(verifier, SERVICE_ROLE_KEY, (ANON_KEY,), allow_anon)
 
 
 def old_key(role: str, secret: str = SHARED_SECRET) -> str:

@@ -124,10 +124,13 @@ export interface SceneResult {
 interface Counts {
   success: true;
   project_id: string;
+  /** The clips that are there or may still come: `completed` and `pending`. */
   total_clips: number;
   completed: number;
   pending: number;
   failed: number;
+  /** All scenes that were asked about: `completed`, `pending` and `failed`. */
+  scenes: number;
   clips: Record<string, string>;
 }
 
@@ -145,6 +148,9 @@ export interface Status extends Counts {
     error?: string;
   }[];
 }
+
+/** The body of an error. With the code "nothing_made" it also has what a success would have had. */
+export type ErrorAnswer = Partial<Omit<Generated & Status, "success"> & { success: false; error: string; code: string }>;
 
 /** A model that may be chosen. `prices` are those of the service's table, in USD a second of video. */
 export interface Model {
@@ -200,9 +206,12 @@ export interface WatchOptions {
 }
 
 export interface Clips {
-  /** Submits a job for each scene with both frames; what is paid for already is not bought again. */
+  /**
+   * Submits a job for each scene with both frames; what is paid for already is not bought again. Where no clip could be
+   * made, `generate`, `status` and `retry` reject with the code "nothing_made", and `answer` tells of each scene.
+   */
   generate(projectId: string, choice?: Choice): Promise<Generated>;
-  /** Has Runware asked for what is pending, and reports every scene. */
+  /** Has Runware asked for news, and reports every scene. Before any `generate` it rejects: "nothing_asked". */
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */
   retry(projectId: string, options?: { scenes?: string[] }): Promise<Generated>;
@@ -227,9 +236,11 @@ export interface Clips {
 
 /** An answer that is not 2xx, or none at all: `status` is 0 and `code` is "unreachable" then. */
 export class ClipsError extends Error {
-  constructor(message: string, code: string, status: number);
+  constructor(message: string, code: string, status: number, answer?: ErrorAnswer);
   readonly code: string;
   readonly status: number;
+  /** The body; empty if none came, or it is no JSON. */
+  readonly answer: ErrorAnswer;
 }
 
 export function createClips(options?: ClipsOptions): Clips;

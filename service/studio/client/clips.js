@@ -15,13 +15,17 @@ const POLL_PAUSE_MS = 5_000;
 // Errors that no repetition mends.
 const FINAL = new Set([400, 401, 403, 404, 422]);
 
-/** An answer that is not 2xx, or none at all: `status` is 0 and `code` is "unreachable" then. */
+/**
+ * An answer that is not 2xx, or none at all: `status` is 0 and `code` is "unreachable" then. `answer` is its body, {} if
+ * that is no JSON.
+ */
 export class ClipsError extends Error {
-  constructor(message, code, status) {
+  constructor(message, code, status, answer = {}) {
     super(message);
     this.name = "ClipsError";
     this.code = code;
     this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -45,7 +49,7 @@ export function createClips({ url = "", token } = {}) {
     if (response.ok) return response;
     const answer = await response.json().catch(() => ({}));
     const message = answer.error ?? `The service answered with status ${response.status}.`;
-    throw new ClipsError(message, answer.code ?? "http_error", response.status);
+    throw new ClipsError(message, answer.code ?? "http_error", response.status, answer);
   }
 
   const get = async (path, options) => (await request(path, options)).json();

@@ -147,10 +147,13 @@ export function projectView(projectId, { clips, config, onProblem }) {
 
   async function generateMissing() {
     generate.disabled = true;
-    const missing = scenesOf(project).filter((scene) => !scene.job && isComplete(scene)).length;
+    const missing = scenesOf(project).filter((scene) => !scene.job && isComplete(scene));
     try {
-      await clips.generate(projectId);
-      toast(`${plural(missing, "clip")} submitted.`);
+      const { results } = await clips.generate(projectId);
+      const sent = results.filter(
+        (result) => result.success && missing.some((scene) => scene.key === result.sceneKey),
+      );
+      toast(`${plural(sent.length, "clip")} submitted.`);
     } catch (error) {
       toast(error.message, "failed");
     } finally {
