@@ -34,6 +34,7 @@ from service.web.schemas import (
     WebhookReceipt,
 )
 from service.web.studio import Studio
+from service.workflow.adoption import Adopter
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
 from service.workflow.past import Past
@@ -68,6 +69,7 @@ class Handlers:
     """
 
     generator: Generator
+    adopter: Adopter
     checker: Checker
     receiver: Receiver
     projects: Projects
@@ -88,7 +90,8 @@ class Handlers:
         """Submit a job for each scene that has both frames and no clip yet."""
         call = await read_model(request, GenerateCall)
         project_id = ProjectId(str(call.project_id))
-        generated = await self.generator.generate(project_id, caller, call.choice)
+        make = self.adopter.adopt if call.adopt else self.generator.generate
+        generated = await make(project_id, caller, call.choice)
         return GenerateAnswer.of(project_id, generated)
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:

@@ -16,6 +16,7 @@ from tenacity import (
 
 from service.clips.catalogue import Catalogue
 from service.clips.doubts import BuyAgain, Wait, decide
+from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.fingerprint import fingerprint
 from service.clips.lifecycle import Policy
 from service.clips.models import (
@@ -76,13 +77,15 @@ class Generated:
     """How the project stands after the call, and what came of the scenes the call was about.
 
     `problems` says of those of its scenes for which nothing could be submitted now why that is so; `warnings`
-    says of those for which something was what may be billed beside it.
+    says of those for which something was what may be billed beside it. `earlier` are the clips of before the
+    ledger that were there when it took over, by this call.
     """
 
     progress: Progress
     scenes: Sequence[SceneProgress]
     problems: Mapping[SceneKey, str]
-    warnings: Mapping[SceneKey, str]
+    warnings: Mapping[SceneKey, str] = field(default_factory=dict)
+    earlier: Sequence[EarlierClip] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class Generator:
         follows on edit; StoreUnavailable.
         """
         if choice is not None:
-            await self._choose(project_id, caller, choice)
+            await self.choose(project_id, caller, choice)
 
         def all_scenes(planned: Plan) -> Collection[SceneKey]:
             if not planned.requests:
@@ -185,21 +188,23 @@ class Generator:
             new = await self._record(project, buying, doubts.attempts, owner)
         return await self._submitted(project, scenes, new, doubts)
 
-    async def _choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
+    async def choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
+        """Make a choice the project's. Raises ProjectNotFound, ChoiceRefused and StoreUnavailable."""
         project = await existing_project(self.store, project_id, caller)
         chosen = choice.over(project.choice)
         self.catalogue.settings(chosen)
         await self.store.choose(project_id, chosen, self.clock())
         self.on_change()
 
-    def _plan(self, project: Project) -> Plan:
+    def plan(self, project: Project) -> Plan:
+        """Give what the project asks for now. Raises ChoiceRefused, if its model is not allowed any more."""
         settings = self.catalogue.settings(project.choice)
         model = self.catalogue.model(settings.model)
         limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
         return plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
 
     def _wanted(self, project: Project, scenes: _Scenes) -> Mapping[Fingerprint, ClipRequest]:
-        planned = self._plan(project)
+        planned = self.plan(project)
         asked_for = scenes(planned)
         return {
             fingerprint(project.id, request): request
@@ -212,7 +217,7 @@ class Generator:
     ) -> Generated:
         """Send the new clips, and tell how the project stands after that."""
         await self.submitter.submit(new)
-        planned = self._plan(project)
+        planned = self.plan(project)
         asked_for = scenes(planned)
         scene_of = {fingerprint(project.id, request): request.scene for request in planned.requests}
         waits, warnings = (
@@ -223,7 +228,15 @@ class Generator:
         after = progress(await self.store.current_clips(project.id), _scene_problems(planned))
         _raise_if_account_refused(after, {clip.task_uuid for clip in new})
         about = [s for s in after.scenes if s.scene in asked_for]
-        return Generated(after, about, incomplete | waits, warnings)
+        return Generated(after, about, incomplete | waits, warnings, await self._replaced(project, after))
+
+    async def _replaced(self, project: Project, after: Progress) -> Sequence[EarlierClip]:
+        """Give the clips of before the ledger that `projects.clips` held when the project was read."""
+        unknown = [one for one in earlier_clips(project.clips) if one.task_uuid not in after.clips]
+        if not unknown:
+            return ()
+        known = {clip.task_uuid for clip in await self.store.clips([one.task_uuid for one in unknown])}
+        return [one for one in unknown if one.task_uuid not in known]
 
     async def _record(
         self,
