@@ -52,7 +52,7 @@ class World:
         if isinstance(scenes, int):
             scenes = {str(n): {"description": f"Scene {n}.", "duration": 4} for n in range(1, scenes + 1)}
         pair = {
-            f"{end}_frame": f"{self.sandbox_url}/frames/1/{end}.png?size=36x64" for end in ("first", "last")
+            f"{end}_frame": f"{self.sandbox_url}/frames/1/{end}.png?size=304x540" for end in ("first", "last")
         }
         body = {"scenes": scenes, "frames": dict.fromkeys(scenes, pair) if frames is None else frames}
         status, answer = await self.post("/projects", body)

@@ -158,7 +158,7 @@ async def test_frames_can_be_urls_and_scenes_are_reordered_by_keyboard_alone(vis
     await visit.button("Add scene").press("Enter")
     for scene in (1, 2):
         for end in ("first", "last"):
-            url = f"{visit.world.sandbox_url}/frames/{scene}/{end}.png?size=36x64"
+            url = f"{visit.world.sandbox_url}/frames/{scene}/{end}.png?size=304x540"
             await visit.page.get_by_label(f"URL of the {end} frame of scene {scene}").fill(url)
     await visit.page.get_by_label("Prompt").nth(1).fill("The second comes first.")
     grip = visit.page.get_by_role("button", name="Move scene 2: drag, or press arrow up or down")
@@ -403,7 +403,7 @@ async def test_every_view_is_accessible_and_fits(
         described = {str(n): {"description": text, "duration": 4} for n, text in enumerate(texts, 1)}
         frames = {
             key: {
-                f"{end}_frame": f"{world.sandbox_url}/frames/{key}/{end}.png?size=180x320"
+                f"{end}_frame": f"{world.sandbox_url}/frames/{key}/{end}.png?size=360x640"
                 for end in ("first", "last")
             }
             for key in described

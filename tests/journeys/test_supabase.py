@@ -165,7 +165,7 @@ async def test_project_answers_to_its_owner_and_is_not_there_for_others(
         {"Authorization": f"Bearer {supabase.user_token(user)}", "apikey": supabase.anon_key}
         for user in (ALICE, BOB)
     )
-    frame = f"{world.sandbox_url}/frames/1/first.png?size=36x64"
+    frame = f"{world.sandbox_url}/frames/1/first.png?size=304x540"
     status, answer = await world.post(
         "/projects", {"frames": {"1": {"first_frame": frame, "last_frame": frame}}}, headers=alice
     )
