@@ -100,9 +100,8 @@ def _refusal(requests: Sequence[ClipRequest], earlier: Sequence[EarlierClip]) ->
         )
     if len(earlier) != len(requests):
         return (
-            f"There are {len(earlier)} finished earlier clips, and {len(requests)} scenes that have both "
-            "frames: they can't be matched. Correct the project's frames, or leave out adopt to have the "
-            "clips made anew."
+            f"Scenes that have both frames: {len(requests)}; earlier clips: {len(earlier)}. They can't be "
+            "matched. Correct the project's frames, or leave out adopt to have the clips made anew."
         )
     return None
 

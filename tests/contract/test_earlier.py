@@ -234,7 +234,7 @@ async def test_scene_that_is_edited_after_its_clip_was_adopted_is_made_anew(old:
 @pytest.mark.parametrize(
     ("holds", "words"),
     [
-        ({A: VIDEO_URL}, "1 finished earlier clips, and 2 scenes"),
+        ({A: VIDEO_URL}, "both frames: 2; earlier clips: 1"),
         ({A: VIDEO_URL, B: VIDEO_URL, C: "pending"}, "may still come"),
         ({A: VIDEO_URL, B: VIDEO_URL, C: "failed"}, "nobody can say which scene"),
         ({A: VIDEO_URL, B: "https://elsewhere.example/b.mp4"}, "is not in VIDEO_HOSTS"),
