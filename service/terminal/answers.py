@@ -40,12 +40,22 @@ class Job(BaseModel):
     submitted_at: datetime
     settled_at: datetime | None
     settled_by: Text | None
+    adopted: bool = False
+
+
+class EarlierClip(BaseModel):
+    """A clip that was made before the ledger."""
+
+    task_uuid: Text = Field(validation_alias="jobId")
+    status: Literal["completed", "pending", "failed"]
+    video_url: Text | None = Field(default=None, validation_alias="videoUrl")
 
 
 class ProjectAnswer(BaseModel):
-    """A project's jobs, in scene order."""
+    """A project's jobs, in scene order, and the clips of before the ledger while that has none."""
 
     jobs: Sequence[Job]
+    earlier: Sequence[EarlierClip] = ()
 
 
 class SceneAnswer(BaseModel):
@@ -57,8 +67,12 @@ class SceneAnswer(BaseModel):
 
 
 class FunctionAnswer(BaseModel):
-    """What a function says of the scenes, under either of the names that it has for them."""
+    """What a function says of the scenes, under either of the names that it has for them.
 
+    `earlier` are clips of before the ledger.
+    """
+
+    earlier: Sequence[EarlierClip] = ()
     scenes: Sequence[SceneAnswer] = Field(validation_alias=AliasChoices("results", "details"))
 
 

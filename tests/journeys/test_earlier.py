@@ -1,6 +1,5 @@
 """A project that the replaced functions have made clips for: it is shown, brought to its end, and adopted."""
 
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.events import event_stream
-from tests.harness import SANDBOX_KEY, World, running_world
+from tests.harness import World, running_world
 
 EARLIER_FIRST, EARLIER_LAST = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "0f")
 
@@ -17,29 +16,6 @@ EARLIER_FIRST, EARLIER_LAST = (f"{letter * 8}-0000-4000-8000-000000000000" for l
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running_world(tmp_path) as running:
         yield running
-
-
-async def submitted_by_the_old_functions(world: World, prompt: str = "A boat leaves.") -> str:
-    """Have the sandbox make a clip of which the service knows nothing; gives its task UUID."""
-    task_uuid = str(uuid.uuid4())
-    ends = ("first", "last")
-    task = {
-        "taskType": "videoInference",
-        "taskUUID": task_uuid,
-        "model": "google:3@2",
-        "positivePrompt": prompt,
-        "duration": 4,
-        "deliveryMethod": "async",
-        "inputs": {
-            "frameImages": [
-                {"image": f"{world.sandbox_url}/frames/1/{end}.png", "frame": end} for end in ends
-            ]
-        },
-    }
-    headers = {"Authorization": f"Bearer {SANDBOX_KEY}"}
-    async with world.session.post(f"{world.sandbox_url}/v1", json=[task], headers=headers) as response:
-        assert response.status == 200, await response.text()
-    return task_uuid
 
 
 def video(world: World, name: str) -> str:
@@ -54,8 +30,8 @@ async def ended_check(world: World, project_id: str) -> dict[str, Any]:
 
 
 async def test_application_that_polls_an_old_project_comes_to_its_end(world: World) -> None:
-    done = await submitted_by_the_old_functions(world)
-    failed = await submitted_by_the_old_functions(world, "[sandbox:fail]")
+    done = await world.submit_elsewhere()
+    failed = await world.submit_elsewhere("[sandbox:fail]")
     project_id = await world.store(2)
     world.rewrite(project_id, clips={done: "pending", failed: "pending"})
     checked = await ended_check(world, project_id)
@@ -85,7 +61,7 @@ async def test_old_project_is_shown_with_its_clips_wherever_projects_are(world: 
 
 
 async def test_stream_tells_how_an_earlier_clip_ended(world: World) -> None:
-    task_uuid = await submitted_by_the_old_functions(world)
+    task_uuid = await world.submit_elsewhere()
     project_id = await world.store(1)
     world.rewrite(project_id, clips={task_uuid: "pending"})
     async with event_stream(world.session, world.url, project_id) as events:

@@ -48,6 +48,15 @@ export interface Job {
   settled_at: string | null;
   settled_by: string | null;
   usual: Usual | null;
+  /** Whether it was made before the service kept a ledger, and kept: nobody knows by what, when and for how much. */
+  adopted: boolean;
+}
+
+/** A clip that was made before the service kept a ledger, of a project of which that has none. */
+export interface EarlierClip {
+  jobId: string;
+  status: "completed" | "pending" | "failed";
+  videoUrl?: string;
 }
 
 interface ProjectRow {
@@ -60,6 +69,8 @@ interface ProjectRow {
   audio_recording_url: string | null;
   created_at: string;
   updated_at: string;
+  /** In the order of their UUIDs; empty once the service has made, or kept, a clip of the project. */
+  earlier: EarlierClip[];
 }
 
 export interface ProjectSummary extends ProjectRow {
@@ -124,6 +135,7 @@ interface Counts {
   pending: number;
   failed: number;
   clips: Record<string, string>;
+  earlier: EarlierClip[];
 }
 
 export interface Generated extends Counts {
@@ -195,8 +207,11 @@ export interface WatchOptions {
 }
 
 export interface Clips {
-  /** Submits a job for each scene with both frames; what is paid for already is not bought again. */
-  generate(projectId: string, choice?: Choice): Promise<Generated>;
+  /**
+   * Submits a job for each scene with both frames; what is paid for already is not bought again. With `adopt` it buys
+   * nothing, and makes the earlier clips those of the scenes, in order; where they don't fit it rejects.
+   */
+  generate(projectId: string, choice?: Choice & { adopt?: boolean }): Promise<Generated>;
   /** Has Runware asked for what is pending, and reports every scene. */
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */
