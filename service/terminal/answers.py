@@ -46,9 +46,9 @@ class Job(BaseModel):
 class EarlierClip(BaseModel):
     """A clip that was made before the ledger."""
 
-    task_uuid: Text = Field(validation_alias="jobId")
+    task_uuid: Text = Field(validation_alias=AliasChoices("jobId", "task_uuid"))
     status: Literal["completed", "pending", "failed"]
-    video_url: Text | None = Field(default=None, validation_alias="videoUrl")
+    video_url: Text | None = Field(default=None, validation_alias=AliasChoices("videoUrl", "video_url"))
 
 
 class ProjectAnswer(BaseModel):
@@ -67,12 +67,8 @@ class SceneAnswer(BaseModel):
 
 
 class FunctionAnswer(BaseModel):
-    """What a function says of the scenes, under either of the names that it has for them.
+    """What a function says of the scenes, under either of the names that it has for them."""
 
-    `earlier` are clips of before the ledger.
-    """
-
-    earlier: Sequence[EarlierClip] = ()
     scenes: Sequence[SceneAnswer] = Field(validation_alias=AliasChoices("results", "details"))
 
 

@@ -56,7 +56,7 @@ async def test_earlier_clips_are_shown_and_play_and_the_price_of_new_ones_is_tol
 
 
 async def test_price_of_making_them_anew_is_the_tables(tmp_path: Path, open_visit: OpenVisit) -> None:
-    fast = {"runware_model": "google:3@3", "runware_resolution": "1080p"}
+    fast: dict[str, Any] = {"runware_model": "google:3@3", "runware_resolution": "1080p"}
     async with running_world(tmp_path, **fast) as world, open_visit(world) as visit:
         await visit.open_project(await old_project(visit, FIRST, scenes=2))
         notice = visit.page.locator(".earlier-notice")
