@@ -27,6 +27,7 @@ from service.web.server import starlette_app
 from service.web.signing_keys import SigningKeys
 from service.web.studio import UPLOADS_PATH, Studio, SupabaseSignIn
 from service.web.tokens import TokenVerifier
+from service.workflow.adoption import Adopter
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
@@ -131,18 +132,20 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
     past = Past(store)
     catalogue = settings.catalogue
+    generator = Generator(
+        store,
+        inquiry,
+        settler,
+        submitter,
+        clock,
+        policy,
+        catalogue,
+        settings.prompts,
+        watcher.look_soon,
+    )
     handlers = Handlers(
-        generator=Generator(
-            store,
-            inquiry,
-            settler,
-            submitter,
-            clock,
-            policy,
-            catalogue,
-            settings.prompts,
-            watcher.look_soon,
-        ),
+        generator=generator,
+        adopter=Adopter(generator, video_url_check(settings.video_hosts)),
         checker=Checker(store, inquiry, settler, clock),
         receiver=Receiver(settler),
         projects=Projects(store, clock),

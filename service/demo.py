@@ -143,7 +143,8 @@ async def _store_project(session: aiohttp.ClientSession, running: _Running) -> U
 
 async def _watch(client: ServiceClient, project_id: UUID, console: Console) -> Report:
     async def read() -> Report:
-        return Report.of(project_id, await client.jobs(project_id), usual_seconds=_USUAL_SECONDS)
+        jobs = (await client.project(project_id)).jobs
+        return Report.of(project_id, jobs, usual_seconds=_USUAL_SECONDS)
 
     with view_for(console, client.now) as view:
         try:

@@ -47,6 +47,12 @@ class ChoiceRefused(ServiceError):
     code = "choice_refused"
 
 
+class AdoptionRefused(ServiceError):
+    """The clips of before the ledger can't be matched with the project's scenes. Nothing was bought."""
+
+    code = "adoption_refused"
+
+
 class ClipNotFound(ServiceError):
     """There is no clip with this task UUID."""
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -96,6 +97,26 @@ class World:
                 return jobs
             assert time.monotonic() < deadline, f"not reached in {PATIENCE_S} s: {jobs}"
             await asyncio.sleep(0.05)
+
+    async def submit_elsewhere(self, prompt: str = "A boat leaves.") -> str:
+        """Have the sandbox make a clip of which the service knows nothing; gives its task UUID."""
+        task_uuid = str(uuid.uuid4())
+        frames = [
+            {"image": f"{self.sandbox_url}/frames/1/{end}.png", "frame": end} for end in ("first", "last")
+        ]
+        task = {
+            "taskType": "videoInference",
+            "taskUUID": task_uuid,
+            "model": "google:3@2",
+            "positivePrompt": prompt,
+            "duration": 4,
+            "deliveryMethod": "async",
+            "inputs": {"frameImages": frames},
+        }
+        headers = {"Authorization": f"Bearer {SANDBOX_KEY}"}
+        async with self.session.post(f"{self.sandbox_url}/v1", json=[task], headers=headers) as response:
+            assert response.ok, await response.text()
+        return task_uuid
 
     def rewrite(self, project_id: str, **columns: object) -> None:
         """Write columns of a project's row, as the web application does behind the service's back."""

@@ -180,6 +180,11 @@ class Clip:
         return self.failure is not None and self.failure.kind.presumed
 
     @property
+    def adopted(self) -> bool:
+        """Whether it was made before the ledger: there is a video, and this service never sent the task."""
+        return self.status is ClipStatus.SUCCEEDED and self.sends == 0
+
+    @property
     def scene(self) -> SceneKey:
         """The key of the scene in the project's `frames` and `scenes`."""
         return self.request.scene

@@ -146,6 +146,15 @@ def duration_s(wanted: object, durations_s: Sequence[int]) -> int:
     return next((duration for duration in durations_s if duration >= seconds), durations_s[-1])
 
 
+def is_http_url(text: str) -> bool:
+    """Whether a text is an http(s) URL with a host; never an error."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def _scene_keys(project: Project) -> list[SceneKey]:
     keys = {*_mapping(project.frames), *_mapping(project.scenes)}
     return [SceneKey(key) for key in sorted(keys, key=scene_order)]
@@ -165,17 +174,9 @@ def _frames_problem(pair: Mapping[str, object]) -> str | None:
     if missing:
         return f"{' and '.join(missing)} missing"
     for name in ("first_frame", "last_frame"):
-        if not _is_http_url(_text(pair[name])):
+        if not is_http_url(_text(pair[name])):
             return f"{name} is not an http(s) URL"
     return None
-
-
-def _is_http_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from service.clips.earlier import EarlierClip
 from service.clips.models import Clip, ClipStatus, SceneKey
 from service.clips.planning import scene_order
 
@@ -72,14 +73,18 @@ class SceneProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All scenes that were asked for, in scene order: each is completed, pending or failed."""
+    """All scenes that were asked for, in scene order: each is completed, pending or failed.
+
+    `earlier` are the clips of a project of which the ledger has none. They are counted, and have no scenes.
+    """
 
     scenes: Sequence[SceneProgress]
+    earlier: Sequence[EarlierClip] = ()
 
     @property
     def total(self) -> int:
-        """How many scenes there are; always the sum of the three counts."""
-        return len(self.scenes)
+        """How many scenes there are, or earlier clips; always the sum of the three counts."""
+        return len(self.scenes) + len(self.earlier)
 
     @property
     def completed(self) -> int:
@@ -99,14 +104,16 @@ class Progress:
     @property
     def clips(self) -> Mapping[str, str]:
         """The value of `projects.clips`: `{task UUID: "pending" | "failed" | video URL}`."""
-        return {
+        of_scenes: dict[str, str] = {
             scene.clip.task_uuid: scene.clip.video_url or scene.status
             for scene in self.scenes
             if scene.clip is not None
         }
+        return of_scenes | {one.task_uuid: one.url or one.status for one in self.earlier}
 
     def _count(self, status: str) -> int:
-        return sum(scene.status == status for scene in self.scenes)
+        statuses: list[str] = [scene.status for scene in self.scenes]
+        return (statuses + [one.status for one in self.earlier]).count(status)
 
 
 def progress(current: Iterable[Clip], problems: Mapping[SceneKey, str | None]) -> Progress:
@@ -123,12 +130,16 @@ def progress(current: Iterable[Clip], problems: Mapping[SceneKey, str | None]) -
 
 
 def why_nothing_made(
-    scenes: Sequence[SceneProgress], problems: Mapping[SceneKey, str] | None = None
+    scenes: Sequence[SceneProgress],
+    problems: Mapping[SceneKey, str] | None = None,
+    earlier: Sequence[EarlierClip] = (),
 ) -> str | None:
     """Say why none of these scenes has its video or may still get it; None if that is not so.
 
-    `problems` says of some what kept them from being submitted just now.
+    `problems` says of some what kept them from being submitted just now. `earlier` clips have no scenes.
     """
+    if earlier and all(one.status == "failed" for one in earlier):
+        return "All clips that were made before this service kept a ledger have failed. Generate them anew."
     if not scenes or any(scene.status != "failed" for scene in scenes):
         return None
     scenes_by_reason: dict[str, list[SceneKey]] = {}

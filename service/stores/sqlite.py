@@ -114,6 +114,15 @@ _PROJECTION = """
         ORDER BY CAST(scene AS INTEGER), scene
     )
 """
+# The keys are UUIDs: their hyphens want quotes in a path, and nothing in them ends these.
+_SAVE_EARLIER = """
+    UPDATE projects SET
+        clips = json_set(clips, '$."' || :task_uuid || '"', :end),
+        updated_at = :now, sequence = sequence + 1, edited = sequence + 1
+    WHERE id = :project_id
+        AND json_extract(clips, '$."' || :task_uuid || '"') = 'pending'
+        AND NOT EXISTS (SELECT 1 FROM clips AS known WHERE known.project_id = projects.id)
+"""
 _CHOOSE = """
     UPDATE projects SET model = :model, resolution = :resolution, audio = :audio, updated_at = :now
     WHERE id = :project_id
@@ -364,6 +373,16 @@ class SQLiteStore:
             return {clip.task_uuid for clip in saved}
 
         return await self._writer.run(write)
+
+    async def save_earlier(self, project_id: ProjectId, ends: Mapping[TaskUUID, str], now: datetime) -> None:
+        """Write ends into `projects.clips` of a project of which the ledger has no clip."""
+
+        def write(db: sqlite3.Connection) -> None:
+            for task_uuid, end in ends.items():
+                values = {"project_id": project_id, "now": timestamp(now), "task_uuid": task_uuid, "end": end}
+                db.execute(_SAVE_EARLIER, values)
+
+        await self._writer.run(write)
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
         """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""

@@ -173,6 +173,11 @@ class SupabaseStore:
         payload = {"clips": rows, "write_id": write_id, "now": timestamp(now)}
         return {TaskUUID(task_uuid) for task_uuid in await self._call("save", payload)}
 
+    async def save_earlier(self, project_id: ProjectId, ends: Mapping[TaskUUID, str], now: datetime) -> None:
+        """Write ends into `projects.clips` of a project of which the ledger has no clip."""
+        payload = {"project_id": project_id, "ends": dict(ends), "now": timestamp(now)}
+        await self._call("save_earlier", payload, bool)
+
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
         """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
         return await self._clips("claim", {**_lease(owner, now, leased_until), "limit": limit})

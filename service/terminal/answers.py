@@ -40,12 +40,22 @@ class Job(BaseModel):
     submitted_at: datetime
     settled_at: datetime | None
     settled_by: Text | None
+    adopted: bool = False
+
+
+class EarlierClip(BaseModel):
+    """A clip that was made before the ledger."""
+
+    task_uuid: Text = Field(validation_alias=AliasChoices("jobId", "task_uuid"))
+    status: Literal["completed", "pending", "failed"]
+    video_url: Text | None = Field(default=None, validation_alias=AliasChoices("videoUrl", "video_url"))
 
 
 class ProjectAnswer(BaseModel):
-    """A project's jobs, in scene order."""
+    """A project's jobs, in scene order, and the clips of before the ledger while that has none."""
 
     jobs: Sequence[Job]
+    earlier: Sequence[EarlierClip] = ()
 
 
 class SceneAnswer(BaseModel):

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from service.errors import ServiceError
 from service.terminal.answers import (
     FunctionAnswer,
-    Job,
     ProjectAnswer,
     ProjectList,
     ProjectSummary,
@@ -69,7 +68,8 @@ class ServiceClient:
     ) -> Sequence[SceneAnswer]:
         """Submit what has no clip yet; gives what came of each scene.
 
-        A `choice` names some of `model`, `resolution` and `audio`; the project keeps it.
+        A `choice` names some of `model`, `resolution` and `audio`, which the project keeps; `adopt` in it
+        takes the clips of before the ledger, and buys none.
         """
         return await self._function("generate-clips", {"project_id": str(project_id), **(choice or {})})
 
@@ -82,9 +82,9 @@ class ServiceClient:
         """Have Runware asked for what is pending; gives how each scene stands."""
         return await self._function("check-clips-status", {"project_id": str(project_id)})
 
-    async def jobs(self, project_id: UUID) -> Sequence[Job]:
+    async def project(self, project_id: UUID) -> ProjectAnswer:
         """Read the current clips of a project."""
-        return (await self._call("GET", f"/projects/{project_id}", ProjectAnswer)).jobs
+        return await self._call("GET", f"/projects/{project_id}", ProjectAnswer)
 
     async def projects(self, limit: int) -> Sequence[ProjectSummary]:
         """List the newest projects."""

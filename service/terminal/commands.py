@@ -55,6 +55,12 @@ def generate(
     audio: Annotated[
         bool | None, typer.Option("--audio/--no-audio", help="Make them with sound, or without.")
     ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="Keep clips of before the ledger as those of the scenes, in order; buy nothing."
+        ),
+    ] = False,
     watch: _Watch = False,
     url: _URL = _LOCAL,
     as_json: _JSON = False,
@@ -64,7 +70,7 @@ def generate(
     The project keeps what is chosen, for the next call and for retries. Clips of another model stay as they
     are: going back to it costs nothing.
     """
-    named = {"model": model, "resolution": resolution, "audio": audio}
+    named = {"model": model, "resolution": resolution, "audio": audio, "adopt": adopt or None}
     choice = {name: value for name, value in named.items() if value is not None}
     raise typer.Exit(_terminal(url, as_json=as_json).generate(project, choice, watch=watch))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from service.terminal.answers import Job, ProjectSummary, SceneAnswer
+from service.terminal.answers import EarlierClip, Job, ProjectSummary, SceneAnswer
 
 # What Veo 3.1 usually takes; used until the project has a clip of its own to learn from.
 USUAL_SECONDS = 120.0
@@ -42,6 +42,7 @@ class SceneReport(BaseModel):
     submitted_at: datetime | None = None
     settled_at: datetime | None = None
     settled_by: str | None = None
+    adopted: bool = False
 
     @classmethod
     def of(cls, job: Job, problem: SceneAnswer | None) -> Self:
@@ -81,6 +82,7 @@ class Counts(BaseModel):
 class Report(BaseModel):
     """A project's scenes; none, if no clip was asked for yet.
 
+    `earlier` are the clips of before the ledger, while that has none.
     `cost_usd` is what the clips shown have cost so far. `usual_seconds` is what a clip usually takes: the
     median of those of the project that succeeded.
     """
@@ -90,6 +92,7 @@ class Report(BaseModel):
     cost_usd: float
     usual_seconds: float
     scenes: Sequence[SceneReport]
+    earlier: Sequence[EarlierClip] = ()
 
     @classmethod
     def of(
@@ -98,6 +101,7 @@ class Report(BaseModel):
         jobs: Sequence[Job],
         problems: Iterable[SceneAnswer] = (),
         usual_seconds: float = USUAL_SECONDS,
+        earlier: Sequence[EarlierClip] = (),
     ) -> Self:
         """Put the jobs together with what a function said of scenes that it could not submit.
 
@@ -113,24 +117,24 @@ class Report(BaseModel):
         scenes = sorted([*with_clip, *without], key=_scene_order)
         return cls(
             project_id=project_id,
-            counts=_counts(scenes),
+            counts=_counts(scenes, earlier),
             cost_usd=round(sum(scene.cost_usd or 0 for scene in scenes), 4),
             usual_seconds=_usual_seconds(jobs) or usual_seconds,
             scenes=scenes,
+            earlier=earlier,
         )
 
     @property
     def ended(self) -> bool:
         """Whether nothing more is expected."""
-        return all(scene.ended for scene in self.scenes)
+        return self.counts.pending == 0
 
     @property
     def exit_code(self) -> ExitCode:
         """What the project's state means to a script. While a clip may still come, no failure is final."""
-        if not self.scenes or not self.ended:
+        if not (self.scenes or self.earlier) or not self.ended:
             return ExitCode.NOT_ENDED
-        done = all(scene.status == "succeeded" for scene in self.scenes)
-        return ExitCode.ALL_DONE if done else ExitCode.SOME_FAILED
+        return ExitCode.SOME_FAILED if self.counts.failed else ExitCode.ALL_DONE
 
 
 class ListedProject(BaseModel):
@@ -169,18 +173,19 @@ def overlaid(scenes: Iterable[SceneAnswer], newer: Iterable[SceneAnswer]) -> Seq
     return list(by_scene.values())
 
 
-def _counts(scenes: Sequence[SceneReport]) -> Counts:
+def _counts(scenes: Sequence[SceneReport], earlier: Sequence[EarlierClip]) -> Counts:
     # One without a clip counts as failed, as it does for the service.
-    completed = sum(scene.status == "succeeded" for scene in scenes)
-    pending = sum(not scene.ended for scene in scenes)
-    return Counts.of(completed, pending, len(scenes) - completed - pending)
+    before = [clip.status for clip in earlier]
+    completed = sum(scene.status == "succeeded" for scene in scenes) + before.count("completed")
+    pending = sum(not scene.ended for scene in scenes) + before.count("pending")
+    return Counts.of(completed, pending, len(scenes) + len(before) - completed - pending)
 
 
 def _usual_seconds(jobs: Iterable[Job]) -> float | None:
     took = [
         (job.settled_at - job.submitted_at).total_seconds()
         for job in jobs
-        if job.status == "succeeded" and job.settled_at
+        if job.status == "succeeded" and job.settled_at and not job.adopted
     ]
     return max(1.0, round(median(took), 1)) if took else None
 

@@ -57,7 +57,12 @@ class Terminal:
             answered = await ask(client)
 
             async def read() -> Report:
-                return Report.of(project_id, await client.jobs(project_id), answered)
+                project = await client.project(project_id)
+                if watch and any(clip.status == "pending" for clip in project.earlier):
+                    # Nobody else asks about clips of before the ledger.
+                    await client.check(project_id)
+                    project = await client.project(project_id)
+                return Report.of(project_id, project.jobs, answered, earlier=project.earlier)
 
             view = self._view(client)
             if watch:

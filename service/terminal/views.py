@@ -34,6 +34,9 @@ _WIDTH_FOR_BARS = 60
 # (two or three), the cursor's.
 _OTHER_LINES = 8
 _NOTHING_ASKED = "No clip has been asked for yet. Ask for them with: clips generate {project_id}"
+_MADE_BEFORE = "made before the service kept a ledger"
+_KEEP = "If they fit the scenes, keep them for nothing: clips generate {project_id} --adopt"
+_EARLIER_STATES = {"completed": "done", "pending": "pending", "failed": "failed"}
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
@@ -77,6 +80,9 @@ def age(seconds: float) -> str:
 
 def summary(report: Report) -> str:
     """Say in one line how the project stands."""
+    if report.earlier:
+        keep = _KEEP.format(project_id=report.project_id)
+        return f"Project {report.project_id}: {_counted(report)}, {_MADE_BEFORE}. {keep}"
     if not report.scenes:
         return _NOTHING_ASKED.format(project_id=report.project_id)
     return f"Project {report.project_id}: {_counted(report)}"
@@ -85,6 +91,8 @@ def summary(report: Report) -> str:
 def line(scene: SceneReport, now: datetime) -> str:
     """Say in one line how a scene stands."""
     said = f"Scene {scene.scene}: {_STATES[scene.status]}"
+    if scene.adopted:
+        return f"{said}, {_MADE_BEFORE}: {scene.video_url}"
     if scene.status == "succeeded":
         cost = "" if scene.cost_usd is None else f", ${scene.cost_usd:.2f}"
         return f"{said} in {clock(scene.seconds(now))}{cost}: {scene.video_url}"
@@ -93,18 +101,29 @@ def line(scene: SceneReport, now: datetime) -> str:
     return f"{said} for {clock(scene.seconds(now))}"
 
 
+def earlier_lines(report: Report) -> Sequence[str]:
+    """Say in a line each how the clips of before the ledger stand, in the order of their UUIDs."""
+    return [
+        f"Earlier clip {number}: {_EARLIER_STATES[clip.status]}"
+        + (f": {clip.video_url}" if clip.video_url else "")
+        for number, clip in enumerate(report.earlier, 1)
+    ]
+
+
 def changed_lines(before: Report | None, report: Report, now: datetime) -> Iterator[str]:
     """Say which scenes stand otherwise than before."""
     known = {scene.scene: _standing(scene) for scene in before.scenes} if before else {}
     for scene in report.scenes:
         if known.get(scene.scene) != _standing(scene):
             yield line(scene, now)
+    told = set(earlier_lines(before)) if before else set()
+    yield from (said for said in earlier_lines(report) if said not in told)
 
 
 def scenes_table(report: Report, now: datetime, *, width: int, rows: int | None = None) -> RenderableType:
     """Draw the scenes for a terminal of `width` columns, at most `rows` of them: what has not ended first."""
     if not report.scenes:
-        return Text(summary(report))
+        return Group(*(Text(said) for said in (*_first(earlier_lines(report), rows), summary(report))))
     shown = _most_wanted(report.scenes, rows)
     bars = width >= _WIDTH_FOR_BARS
     columns = [
@@ -117,7 +136,7 @@ def scenes_table(report: Report, now: datetime, *, width: int, rows: int | None 
     table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for scene in shown:
         state = Text(_STATES[scene.status], style=_STYLES.get(scene.status, ""))
-        took = "" if scene.submitted_at is None else clock(scene.seconds(now))
+        took = "" if scene.submitted_at is None or scene.adopted else clock(scene.seconds(now))
         cells: list[RenderableType] = [Text(scene.scene), state]
         cells += [_bar(scene, now, report.usual_seconds)] if bars else []
         table.add_row(*cells, took, Text(_detail(scene, now, report.usual_seconds)))
@@ -282,6 +301,12 @@ def _standing(scene: SceneReport) -> tuple[str, str | None, str | None]:
     return scene.status, scene.task_uuid, scene.error
 
 
+def _first(lines: Sequence[str], rows: int | None) -> Sequence[str]:
+    if rows is None or len(lines) <= rows:
+        return lines
+    return [*lines[:rows], f"and {len(lines) - rows} more"]
+
+
 def _most_wanted(scenes: Sequence[SceneReport], rows: int | None) -> Sequence[SceneReport]:
     if rows is None or len(scenes) <= rows:
         return scenes
@@ -300,6 +325,8 @@ def _bar(scene: SceneReport, now: datetime, usual_seconds: float) -> RenderableT
 def _detail(scene: SceneReport, now: datetime, usual_seconds: float) -> str:
     if scene.error:
         return scene.error
+    if scene.adopted:
+        return _MADE_BEFORE
     if scene.ended:
         cost = "" if scene.cost_usd is None else f"${scene.cost_usd:.2f}, "
         return f"{cost}by {scene.settled_by}"

@@ -22,8 +22,8 @@ def generate_answer(project_id: ProjectId, generated: Generated) -> GenerateAnsw
 
 def status_answer(project_id: ProjectId, progress: Progress) -> StatusAnswer:
     """Tell how a project stands. Raises NothingMade and NothingAsked."""
-    if not progress.scenes:
+    if not progress.total:
         raise NothingAsked(NOT_ASKED_FOR)
-    if (why := why_nothing_made(progress.scenes)) is not None:
+    if (why := why_nothing_made(progress.scenes, earlier=progress.earlier)) is not None:
         raise NothingMade(StatusFailure.of(project_id, progress, error=why, code=NothingMade.code))
     return StatusAnswer.of(project_id, progress)

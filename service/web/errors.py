@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import (
+    AdoptionRefused,
     ChoiceRefused,
     ClipNotFound,
     FramesNotReady,
@@ -78,6 +79,7 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ClipNotFound: HTTPStatus.NOT_FOUND,
     UploadNotFound: HTTPStatus.NOT_FOUND,
     FramesNotReady: HTTPStatus.CONFLICT,
+    AdoptionRefused: HTTPStatus.CONFLICT,
     NothingAsked: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,

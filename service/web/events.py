@@ -44,7 +44,7 @@ def event_stream(
                 else:
                     body = ChangesEvent.of(state, update.since, known, now)
                 yield ServerSentEvent(
-                    body.model_dump_json(),
+                    body.model_dump_json(by_alias=True),
                     id=str(state.sequence),
                     event="snapshot" if update.whole else "changes",
                 )

@@ -35,6 +35,7 @@ from service.web.schemas import (
     WebhookReceipt,
 )
 from service.web.studio import Studio
+from service.workflow.adoption import Adopter
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
 from service.workflow.past import Past
@@ -69,6 +70,7 @@ class Handlers:
     """
 
     generator: Generator
+    adopter: Adopter
     checker: Checker
     receiver: Receiver
     projects: Projects
@@ -89,8 +91,8 @@ class Handlers:
         """Submit a job for each scene that has both frames and no clip yet."""
         call = await read_model(request, GenerateCall)
         project_id = ProjectId(str(call.project_id))
-        generated = await self.generator.generate(project_id, caller, call.choice)
-        return generate_answer(project_id, generated)
+        make = self.adopter.adopt if call.adopt else self.generator.generate
+        return generate_answer(project_id, await make(project_id, caller, call.choice))
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a new attempt for failed clips."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from service.clips.catalogue import Catalogue, VideoModel
+from service.clips.earlier import EarlierClip, listed_earlier_clips
 from service.clips.estimate import UsualTime
 from service.clips.links import link_expires_at
 from service.clips.models import Choice, Clip, Failure, Project, ProjectOverview
@@ -78,12 +79,14 @@ class ProjectCall(BaseModel):
 class GenerateCall(ProjectCall):
     """Names the project and what is chosen for it; what is null or missing stays as it was.
 
-    A `model` begins anew: resolution and audio that are not named beside it are the installation's.
+    A `model` begins anew: resolution and audio that are not named beside it are the installation's. `adopt`
+    makes the clips of before the ledger those of the scenes, in order, and buys nothing.
     """
 
     model: Text | None = None
     resolution: Text | None = None
     audio: bool | None = None
+    adopt: bool = False
 
     @property
     def choice(self) -> Choice | None:
@@ -126,6 +129,19 @@ class ErrorAnswer(BaseModel):
     success: Literal[False] = False
     error: str
     code: str
+
+
+class EarlierJob(BaseModel):
+    """A clip that was made before the ledger: nobody kept its scene, its cost, or why it failed."""
+
+    job_id: Annotated[str, Field(serialization_alias="jobId")]
+    status: Literal["completed", "pending", "failed"]
+    video_url: Annotated[str | None, Field(serialization_alias="videoUrl", exclude_if=_absent)] = None
+
+    @classmethod
+    def listed(cls, earlier: Sequence[EarlierClip]) -> list[Self]:
+        """Tell of the clips, in the order of their UUIDs."""
+        return [cls(job_id=one.task_uuid, status=one.status, video_url=one.url) for one in earlier]
 
 
 class Standing(BaseModel):
@@ -174,10 +190,12 @@ class GeneratedStanding(Standing):
     """How the project stands after `generate-clips` or `retry-clips`, and what came of each scene.
 
     `all_complete`: every scene has its video.
+    `earlier` are the clips of before the ledger that were there until this call.
     """
 
     all_complete: bool
     results: list[SceneResult]
+    earlier: list[EarlierJob]
 
     @classmethod
     def of(cls, project_id: str, generated: Generated, **more: str) -> Self:
@@ -191,6 +209,7 @@ class GeneratedStanding(Standing):
                 )
                 for scene in generated.scenes
             ],
+            earlier=EarlierJob.listed(generated.earlier),
             **more,
         )
 
@@ -216,9 +235,13 @@ class JobDetail(BaseModel):
 
 
 class CheckedStanding(Standing):
-    """How the project stands, after Runware was asked."""
+    """How the project stands, after Runware was asked.
+
+    `earlier` are the clips of a project of which the ledger has none; they are counted, too.
+    """
 
     details: list[JobDetail]
+    earlier: list[EarlierJob]
 
     @classmethod
     def of(cls, project_id: str, progress: Progress, **more: str) -> Self:
@@ -233,7 +256,8 @@ class CheckedStanding(Standing):
             )
             for scene in progress.scenes
         ]
-        return cls(**_standing(project_id, progress), details=details, **more)
+        earlier = EarlierJob.listed(progress.earlier)
+        return cls(**_standing(project_id, progress), details=details, earlier=earlier, **more)
 
 
 class StatusAnswer(CheckedStanding):
@@ -284,7 +308,8 @@ class Job(BaseModel):
 
     `send_after` is set while the stage is `throttled`. A `cost_usd` of 0 is Runware's word that nothing was
     charged. `resolution` is empty where the model has no choice of it. `video_expires_at` is when the video's
-    link ends, as far as is known: after RUNWARE_TTL_SECONDS, else after some 30 days.
+    link ends, as far as is known: after RUNWARE_TTL_SECONDS, else after some 30 days. `adopted`: it was made
+    before the ledger, and nobody knows by what, when and for how much; the rest is what is asked for now.
     """
 
     scene: str
@@ -306,6 +331,7 @@ class Job(BaseModel):
     send_after: datetime | None
     waiting_since: datetime
     usual: Usual | None
+    adopted: bool
 
     @classmethod
     def of(cls, clip: Clip, installation: Installation) -> Self:
@@ -334,6 +360,7 @@ class Job(BaseModel):
             send_after=clip.send_after,
             waiting_since=clip.waiting_since,
             usual=usual and Usual(**asdict(usual)),
+            adopted=clip.adopted,
         )
 
 
@@ -368,12 +395,14 @@ class ListedProject(ProjectSummary):
     """A project as a list shows it: `thumbnails` are frames of its first scenes; `title` can be empty.
 
     `counts` has every scene in its total; one for which no clip was asked for yet is in no other count.
+    `earlier` are the clips of a project of which the ledger has none.
     """
 
     title: str
     thumbnails: list[str]
     counts: Tally
     cost_usd: float
+    earlier: list[EarlierJob]
 
     @classmethod
     def of_overview(cls, overview: ProjectOverview) -> Self:
@@ -389,6 +418,7 @@ class ListedProject(ProjectSummary):
                 failed=overview.failed,
             ),
             cost_usd=overview.cost_usd,
+            earlier=EarlierJob.listed(listed_earlier_clips(overview)),
         )
 
 
@@ -415,10 +445,12 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     """A project's row under its column names, its title as in the list, and its jobs in scene order.
 
     `model`, `resolution` and `audio` are what its next clips are made with: what was chosen for it, else the
-    installation's default. A job has those that it was made with.
+    installation's default. A job has those that it was made with. `earlier` are the clips of a project of
+    which the ledger has none; `counts` has them, too.
     """
 
     title: str
+    earlier: list[EarlierJob]
     script: str | None
     scenes: Any
     frames: Any
@@ -435,6 +467,7 @@ class ProjectDetail(ProjectSummary, ProjectNews):
         return cls(
             **columns,
             title=title(row.script, row.scenes),
+            earlier=EarlierJob.listed(state.earlier),
             model=settings.model,
             resolution=settings.resolution,
             audio=settings.generate_audio,

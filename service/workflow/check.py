@@ -1,9 +1,13 @@
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+
+from service.clips.earlier import EarlierClip, after_ends, earlier_clips, ended
 from service.clips.lifecycle import awaits_room
-from service.clips.models import Clip, ProjectId, SettledBy
+from service.clips.models import Clip, Project, ProjectId, SettledBy
 from service.clips.ownership import Caller
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
@@ -12,6 +16,8 @@ from service.workflow.ports import Clock, Store
 from service.workflow.projects import existing_project
 from service.workflow.settlement import Settler, events_of
 
+log = structlog.get_logger(__name__)
+
 # However many people watch a project, Runware is asked about it this often at most.
 _ASK_INTERVAL_S = 1.0
 # A person waits for the answer, and the poller asks again anyway.
@@ -19,6 +25,8 @@ _ASK_WITHIN = timedelta(seconds=5)
 # A failure that was only presumed is asked about for so long after it: a late video comes within hours, and
 # old projects must not cost a question each time that somebody looks.
 _DOUBTED_FOR = timedelta(hours=24)
+# Anyone may have written `projects.clips`; the rest is asked about once these have ended.
+_MOST_EARLIER = 100
 
 
 @dataclass(slots=True)
@@ -41,6 +49,8 @@ class Checker:
         """
         project = await existing_project(self.store, project_id, caller)
         clips = await self.store.current_clips(project_id)
+        if not clips and (earlier := earlier_clips(project.clips)):
+            return Progress([], await self._check_earlier(project, earlier))
         now = self.clock()
         open_clips = [clip for clip in clips if _is_open(clip, now)]
         if open_clips and self._may_ask(project_id):
@@ -52,6 +62,24 @@ class Checker:
             await self.settler.settle(events_of(outcomes, SettledBy.CHECK))
             clips = await self.store.current_clips(project_id)
         return progress(clips, frame_problems(project))
+
+    async def _check_earlier(self, project: Project, earlier: Sequence[EarlierClip]) -> Sequence[EarlierClip]:
+        """Bring the pending clips of before the ledger up to date, where Runware says how they ended."""
+        pending = [one.task_uuid for one in earlier if one.status == "pending"][:_MOST_EARLIER]
+        if not pending or not self._may_ask(project.id):
+            return earlier
+        self._asking.add(project.id)
+        try:
+            outcomes = await self.inquiry.look_up(pending, _ASK_WITHIN)
+        finally:
+            self._asking.discard(project.id)
+        ends = {task: end for task, outcome in outcomes.items() if (end := ended(outcome)) is not None}
+        if not ends:
+            return earlier
+        await self.store.save_earlier(project.id, ends, self.clock())
+        for task, end in ends.items():
+            log.info("earlier clip ended", project=project.id, job=task, failed=end == "failed")
+        return after_ends(earlier, ends)
 
     def _may_ask(self, project_id: ProjectId) -> bool:
         now = time.monotonic()

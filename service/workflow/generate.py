@@ -17,6 +17,7 @@ from tenacity import (
 
 from service.clips.catalogue import Catalogue
 from service.clips.doubts import BuyAgain, Wait, decide
+from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.fingerprint import fingerprint
 from service.clips.lifecycle import Policy
 from service.clips.models import (
@@ -77,13 +78,15 @@ class Generated:
     """How the project stands after the call, and what came of the scenes the call was about.
 
     `problems` says of those of its scenes for which nothing could be submitted now why that is so; `warnings`
-    says of those for which something was what may be billed beside it.
+    says of those for which something was what may be billed beside it. `earlier` are the clips of before the
+    ledger that were there when it took over, by this call.
     """
 
     progress: Progress
     scenes: Sequence[SceneProgress]
     problems: Mapping[SceneKey, str]
-    warnings: Mapping[SceneKey, str]
+    warnings: Mapping[SceneKey, str] = field(default_factory=dict)
+    earlier: Sequence[EarlierClip] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Generator:
         follows on edit; StoreUnavailable.
         """
         if choice is not None:
-            await self._choose(project_id, caller, choice)
+            await self.choose(project_id, caller, choice)
 
         def all_scenes(planned: Plan) -> Collection[SceneKey]:
             if not planned.requests:
@@ -194,19 +197,24 @@ class Generator:
             new = await self._record(order, doubts, owner)
         return await self._submit(order, new, doubts)
 
-    async def _choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
+    async def choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
+        """Make a choice the project's. Raises ProjectNotFound, ChoiceRefused and StoreUnavailable."""
         project = await existing_project(self.store, project_id, caller)
         chosen = choice.over(project.choice)
         self.catalogue.settings(chosen)
         await self.store.choose(project_id, chosen, self.clock())
         self.on_change()
 
-    async def _order(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> _Order:
-        project = await existing_project(self.store, project_id, caller)
+    def plan(self, project: Project) -> Plan:
+        """Give what the project asks for now. Raises ChoiceRefused, if its model is not allowed any more."""
         settings = self.catalogue.settings(project.choice)
         model = self.catalogue.model(settings.model)
         limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
-        planned = plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
+        return plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
+
+    async def _order(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> _Order:
+        project = await existing_project(self.store, project_id, caller)
+        planned = self.plan(project)
         asked_for = scenes(planned)
         requests = {
             fingerprint(project_id, request): request
@@ -238,7 +246,16 @@ class Generator:
             for about in (doubts.waits, doubts.warnings)
         )
         scenes = [scene for scene in after.scenes if scene.scene in order.scenes]
-        return Generated(after, scenes, incomplete | waits, warnings)
+        replaced = await self._replaced(order.project, after)
+        return Generated(after, scenes, incomplete | waits, warnings, replaced)
+
+    async def _replaced(self, project: Project, after: Progress) -> Sequence[EarlierClip]:
+        """Give the clips of before the ledger that `projects.clips` held when the project was read."""
+        unknown = [one for one in earlier_clips(project.clips) if one.task_uuid not in after.clips]
+        if not unknown:
+            return ()
+        known = {clip.task_uuid for clip in await self.store.clips([one.task_uuid for one in unknown])}
+        return [one for one in unknown if one.task_uuid not in known]
 
     @asynccontextmanager
     async def _leased(self, project_id: ProjectId) -> AsyncIterator[str]:

@@ -41,6 +41,12 @@ class Inquiry:
             for clip in clips
         }
 
+    async def look_up(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+        """Give what Runware says of tasks of which the ledger has no clip, since others have sent them."""
+        answered = await self.provider.ask(task_uuids, within)
+        missing = [task for task, outcome in answered.items() if is_missing(outcome)]
+        return {**answered, **(await self.provider.trace(missing, within) if missing else {})}
+
     async def look_twice(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         """Give what is known of the tasks of clips that presumably failed.
 

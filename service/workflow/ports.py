@@ -143,6 +143,13 @@ class Store(Protocol):
         be sent.
         """
 
+    async def save_earlier(self, project_id: ProjectId, ends: Mapping[TaskUUID, str], now: datetime) -> None:
+        """Write ends into `projects.clips` of a project of which the ledger has no clip: an edit of it.
+
+        Each end is "failed" or a video's URL, and is written only where the clip is "pending" by then; if the
+        ledger has a clip of the project, nothing is.
+        """
+
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
         """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
 

@@ -1,6 +1,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey
 from service.clips.ownership import Anonymous, Caller, User, answers_to
 from service.clips.planning import frame_problems
@@ -55,12 +56,19 @@ class ProjectState:
     @property
     def progress(self) -> Progress:
         """Where each scene stands."""
+        if self.earlier:
+            return Progress([], self.earlier)
         return progress(self.clips.values(), frame_problems(self.project))
+
+    @property
+    def earlier(self) -> Sequence[EarlierClip]:
+        """The clips of before the ledger, while it has none of the project."""
+        return () if self.clips else earlier_clips(self.project.clips)
 
     @property
     def row(self) -> Project:
         """The project's row, with the projection of the clips that stand beside it."""
-        return replace(self.project, clips=self.progress.clips or self.project.clips)
+        return replace(self.project, clips=self.progress.clips if self.clips else self.project.clips)
 
     def changed_since(self, sequence: int) -> Sequence[Clip]:
         """Give the current clips of the scenes that changed after this sequence number."""

@@ -15,8 +15,10 @@ from service.stores.supabase import SupabaseStore
 from service.workflow.ports import Store
 from tests.postgrest import Supabase
 
+Rewrite = Callable[[ProjectId, str, object], Awaitable[None]]
+"""Replaces a JSON column of a project behind the store's back, as the web application does."""
 Edit = Callable[[ProjectId, object], Awaitable[None]]
-"""Replaces the scenes of a project behind the store's back, as the web application does."""
+"""Replaces the scenes of a project in the same way."""
 
 
 @pytest.fixture
@@ -38,18 +40,26 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
-def edit(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Edit:
-    async def in_sqlite(project_id: ProjectId, scenes: object) -> None:
+def rewrite(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Rewrite:
+    async def in_sqlite(project_id: ProjectId, column: str, value: object) -> None:
         with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
-            db.execute("UPDATE projects SET scenes = ? WHERE id = ?", [json.dumps(scenes), project_id])
+            db.execute(f"UPDATE projects SET {column} = ? WHERE id = ?", [json.dumps(value), project_id])
 
-    async def in_postgres(project_id: ProjectId, scenes: object) -> None:
+    async def in_postgres(project_id: ProjectId, column: str, value: object) -> None:
         db = await asyncpg.connect(request.getfixturevalue("database"))
         try:
             await db.execute(
-                "update public.projects set scenes = $1 where id = $2", json.dumps(scenes), project_id
+                f"update public.projects set {column} = $1 where id = $2", json.dumps(value), project_id
             )
         finally:
             await db.close()
 
     return in_sqlite if isinstance(store, SQLiteStore) else in_postgres
+
+
+@pytest.fixture
+def edit(rewrite: Rewrite) -> Edit:
+    async def edited(project_id: ProjectId, scenes: object) -> None:
+        await rewrite(project_id, "scenes", scenes)
+
+    return edited

@@ -468,6 +468,69 @@ async def test_user_may_delete_a_project_that_has_clips(db: asyncpg.Connection, 
     assert await store.clips([one.task_uuid]) == []
 
 
+DELETED = (
+    "select task_uuid, user_id::text, model, resolution, sound, seconds, status::text, cost_usd::float8 "
+    "from clip_service.deleted_clips order by task_uuid"
+)
+
+
+async def test_what_a_deleted_project_has_cost_stays_in_the_ledger(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    project_id = await store.create_project(
+        ProjectDraft(frames={}, scenes={}, user_id=UserId(SOMEBODY)), NOON
+    )
+    other = await store.create_project(ProjectDraft(frames={}, scenes={}), NOON)
+    one, two = await store.record(project_id, [clip(n, project_id=project_id) for n in "12"], NOON)
+    (theirs,) = await store.record(other, [clip(project_id=other)], NOON)
+    await store.save([succeeded(one)], LATER)
+    async with db.transaction():
+        await db.execute("set local role authenticated")
+        await db.execute("select set_config('request.jwt.claims', $1, true)", json.dumps({"sub": SOMEBODY}))
+        await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+    kept = {row["task_uuid"]: tuple(row)[1:] for row in await db.fetch(DELETED)}
+    made_with = (SOMEBODY, "google:3@2", "720p", False, 4)
+    assert kept == {
+        one.task_uuid: (*made_with, "succeeded", 0.5),
+        two.task_uuid: (*made_with, "submitting", None),
+    }
+    assert await store.clips([theirs.task_uuid]) == [theirs]
+    times = await db.fetchrow(
+        "select submitted_at, settled_at from clip_service.deleted_clips where task_uuid = $1", one.task_uuid
+    )
+    assert tuple(times or ()) == (NOON, NOON)
+
+
+async def test_nothing_of_what_was_made_stays_of_a_deleted_project(
+    db: asyncpg.Connection, store: SupabaseStore, project_id: ProjectId
+) -> None:
+    made = clip(project_id=project_id, prompt="A secret.")
+    (one,) = await store.record(project_id, [made], NOON)
+    await store.save([succeeded(one)], LATER)
+    await db.execute("delete from projects")
+    (row,) = await db.fetch("select to_jsonb(deleted_clips)::text from clip_service.deleted_clips")
+    assert not [word for word in ("secret", "frames.example", "mp4") if word in row[0]]
+
+
+async def test_clip_that_is_deleted_by_hand_keeps_its_costs_and_owner(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    project_id = await store.create_project(
+        ProjectDraft(frames={}, scenes={}, user_id=UserId(SOMEBODY)), NOON
+    )
+    (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    await db.execute("delete from clip_service.clips")
+    ((task_uuid, owner, *_),) = await db.fetch(DELETED)
+    assert (task_uuid, owner) == (one.task_uuid, SOMEBODY)
+
+
+async def test_nobody_but_the_service_reads_what_deleted_projects_have_cost(db: asyncpg.Connection) -> None:
+    assert await as_role(db, "service_role", "select * from clip_service.deleted_clips") == []
+    for role in ("anon", "authenticated"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await as_role(db, role, "select * from clip_service.deleted_clips")
+
+
 async def test_text_that_no_database_takes_is_refused_and_nothing_else(
     store: SupabaseStore, project_id: ProjectId
 ) -> None:

@@ -88,6 +88,8 @@ async def test_documented_question_about_a_project_is_answered_by_the_ledger(
     assert (row["scene"], row["status"]) == (one.scene, "succeeded")
     (day,) = await db.fetch(documented("group by day"))
     assert (day["day"], day["clips"]) == (NOON.date(), 1)
+    await db.execute("delete from projects")
+    assert await db.fetch(documented("group by day")) == [day], "what was deleted was bought, too"
 
 
 async def health_check(port: str) -> int:

@@ -80,6 +80,24 @@ async def test_clips_are_made_with_the_model_that_is_named_and_the_project_keeps
     assert (await world.ledger())["accepted"] == 2
 
 
+async def test_earlier_clips_are_followed_to_their_end_and_kept(world: World, tmp_path: Path) -> None:
+    project_id = await world.store(2)
+    tasks = sorted([await world.submit_elsewhere("[sandbox:slow=1]") for _ in range(2)])
+    world.rewrite(project_id, clips=dict.fromkeys(tasks, "pending"))
+    code, output = await clips(world, tmp_path, "generate", project_id, "--adopt")
+    assert code == 3
+    assert "2 of the 2 earlier clips may still come" in output
+    code, output = await clips(world, tmp_path, "status", project_id, "--watch")
+    assert code == 0, output
+    assert [output.count(f"Earlier clip {number}: done: http") for number in (1, 2)] == [1, 1]
+    assert f"clips generate {project_id} --adopt" in output
+    code, output = await clips(world, tmp_path, "generate", project_id, "--adopt")
+    assert code == 0, output
+    assert "Scene 2: done, made before the service kept a ledger: http" in output
+    assert [job["task_uuid"] for job in await world.jobs(project_id)] == tasks
+    assert (await world.ledger())["accepted"] == 2
+
+
 async def test_model_that_is_not_allowed_is_refused_with_those_that_are(world: World, tmp_path: Path) -> None:
     project_id = await world.store(1)
     code, output = await clips(world, tmp_path, "generate", project_id, "--model", "luma:ray@3.2")

@@ -5,7 +5,7 @@ from tests.builders import NOON, clip, failed, succeeded
 
 
 def test_link_ends_after_the_time_that_was_asked_for_else_after_30_days() -> None:
-    done = succeeded(clip(), at=NOON)
+    done = succeeded(clip(sends=1), at=NOON)
     assert link_expires_at(done, 3600) == NOON + timedelta(hours=1)
     assert link_expires_at(done, None) == NOON + timedelta(days=30)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from rich.console import Console, RenderableType
 
-from service.terminal.answers import Job, ProjectList, SceneAnswer
+from service.terminal.answers import EarlierClip, Job, ProjectList, SceneAnswer
 from service.terminal.reports import ExitCode, ListedProject, ProjectsReport, Report, expected_share
 from service.terminal.views import age, changed_lines, clock, projects_table, scenes_table, summary
 from tests.builders import NOON, PROJECT_ID, VIDEO_URL
@@ -153,6 +153,59 @@ def test_only_changes_become_lines() -> None:
 
 def test_project_for_which_nothing_was_asked_says_what_to_do() -> None:
     assert summary(report()).endswith(f"clips generate {PROJECT_ID}")
+
+
+def earlier(*statuses: str) -> list[EarlierClip]:
+    return [
+        EarlierClip.model_validate(
+            {
+                "jobId": f"task-{number}",
+                "status": status,
+                "videoUrl": VIDEO_URL if status == "completed" else None,
+            }
+        )
+        for number, status in enumerate(statuses, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        (("completed", "completed"), ExitCode.ALL_DONE),
+        (("completed", "failed"), ExitCode.SOME_FAILED),
+        (("failed", "pending"), ExitCode.NOT_ENDED),
+    ],
+)
+def test_earlier_clips_decide_the_exit_code_while_there_are_no_others(
+    statuses: tuple[str, ...], code: ExitCode
+) -> None:
+    assert Report.of(PROJECT, [], earlier=earlier(*statuses)).exit_code is code
+
+
+def test_earlier_clips_are_told_a_line_each_and_again_only_when_they_change() -> None:
+    before, after = (
+        Report.of(PROJECT, [], earlier=earlier(*s)) for s in (["pending"] * 2, ["completed", "pending"])
+    )
+    assert list(changed_lines(None, before, LATER)) == ["Earlier clip 1: pending", "Earlier clip 2: pending"]
+    assert list(changed_lines(before, after, LATER)) == [f"Earlier clip 1: done: {VIDEO_URL}"]
+    assert summary(after) == (
+        f"Project {PROJECT_ID}: 1 of 2 clips, 1 pending, made before the service kept a ledger. "
+        f"If they fit the scenes, keep them for nothing: clips generate {PROJECT_ID} --adopt"
+    )
+
+
+def test_table_of_earlier_clips_fits_a_low_terminal() -> None:
+    lines = table(Report.of(PROJECT, [], earlier=earlier(*["pending"] * 9)), 200, rows=2)
+    assert lines[:3] == ["Earlier clip 1: pending", "Earlier clip 2: pending", "and 7 more"]
+
+
+def test_adopted_clip_is_told_without_a_time_that_nobody_knows() -> None:
+    shown = report(job("1", "succeeded", adopted=True, settled_at=NOON + timedelta(days=90)), job("2"))
+    assert next(changed_lines(None, shown, LATER)) == (
+        f"Scene 1: done, made before the service kept a ledger: {VIDEO_URL}"
+    )
+    assert table(shown, 120)[3].endswith("made before the service kept a ledger")
+    assert shown.usual_seconds == 120
 
 
 def test_nothing_from_an_answer_commands_the_terminal() -> None:

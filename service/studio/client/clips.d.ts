@@ -51,6 +51,15 @@ export interface Job {
   settled_at: string | null;
   settled_by: string | null;
   usual: Usual | null;
+  /** Whether it was made before the service kept a ledger, and kept: nobody knows by what, when and for how much. */
+  adopted: boolean;
+}
+
+/** A clip that was made before the service kept a ledger, of a project of which that has none. */
+export interface EarlierClip {
+  jobId: string;
+  status: "completed" | "pending" | "failed";
+  videoUrl?: string;
 }
 
 interface ProjectRow {
@@ -63,6 +72,8 @@ interface ProjectRow {
   audio_recording_url: string | null;
   created_at: string;
   updated_at: string;
+  /** In the order of their UUIDs; empty once the service has made, or kept, a clip of the project. */
+  earlier: EarlierClip[];
 }
 
 export interface ProjectSummary extends ProjectRow {
@@ -132,6 +143,7 @@ interface Counts {
   /** All scenes that were asked about: `completed`, `pending` and `failed`. */
   scenes: number;
   clips: Record<string, string>;
+  earlier: EarlierClip[];
 }
 
 export interface Generated extends Counts {
@@ -208,9 +220,10 @@ export interface WatchOptions {
 export interface Clips {
   /**
    * Submits a job for each scene with both frames; what is paid for already is not bought again. Where no clip could be
-   * made, `generate`, `status` and `retry` reject with the code "nothing_made", and `answer` tells of each scene.
+   * made, `generate`, `status` and `retry` reject with the code "nothing_made", and `answer` tells of each scene. With
+   * `adopt` it buys nothing, and makes the earlier clips those of the scenes, in order; where they don't fit it rejects.
    */
-  generate(projectId: string, choice?: Choice): Promise<Generated>;
+  generate(projectId: string, choice?: Choice & { adopt?: boolean }): Promise<Generated>;
   /** Has Runware asked for news, and reports every scene. Before any `generate` it rejects: "nothing_asked". */
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */

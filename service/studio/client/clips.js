@@ -63,8 +63,8 @@ export function createClips({ url = "", token } = {}) {
     ).json();
 
   return {
-    generate: (projectId, { model, resolution, audio } = {}) =>
-      post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio }),
+    generate: (projectId, { model, resolution, audio, adopt } = {}) =>
+      post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio, adopt }),
     status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
     retry: (projectId, { scenes } = {}) =>
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
@@ -257,7 +257,8 @@ function merged(project, news) {
   );
   const shown = (job) => (job.settled_at ? (job.video_url ?? "failed") : "pending");
   const clips = Object.fromEntries(inOrder.map((job) => [job.task_uuid, shown(job)]));
-  return { ...project, ...news, jobs: inOrder, clips };
+  // The first job means that the ledger has taken over.
+  return { ...project, ...news, jobs: inOrder, clips, earlier: [] };
 }
 
 /** Gives a function that takes an event stream's text in pieces, however they are cut. */

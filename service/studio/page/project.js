@@ -1,6 +1,7 @@
 /** One project: its scenes in order, live. */
 import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
 import { choiceText } from "./choice.js";
+import { earlierSection } from "./earlier.js";
 import { h, icon, setText } from "./dom.js";
 import { openRemake } from "./remake.js";
 import { openPlayer } from "./player.js";
@@ -38,6 +39,12 @@ export function projectView(projectId, { clips, config, onProblem }) {
     "Generate clips",
   );
   const list = h("ol", { class: "scenes" });
+  const earlier = earlierSection({
+    clips,
+    config,
+    projectId,
+    onKept: () => toast("The clips are kept.", "done"),
+  });
   const element = h(
     "section",
     { class: "page" },
@@ -49,6 +56,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
       h("div", { class: "actions" }, playAll, retryAll, makeWith, generate),
     ),
     h("div", { class: "overall" }, bar, link),
+    earlier.element,
     list,
   );
   list.append(...Array.from({ length: 2 }, () => h("li", { class: "scene waiting", "aria-hidden": "true" })));
@@ -78,6 +86,9 @@ export function projectView(projectId, { clips, config, onProblem }) {
     setText(retryAll.lastChild, failed === 1 ? "Retry failed clip" : `Retry ${failed} failed clips`);
     generate.hidden = !scenes.some((scene) => !scene.job && isComplete(scene));
     makeWith.hidden = !scenes.some(isComplete);
+    earlier.show(project, scenes.filter(isComplete));
+    generate.classList.toggle("primary", !earlier.keepable);
+    setText(generate.lastChild, project.earlier?.length ? "Make anew" : "Generate clips");
     tick();
     if (before) announce(before, project);
   }
@@ -86,13 +97,13 @@ export function projectView(projectId, { clips, config, onProblem }) {
     if (!project) return;
     const now = Date.now() + (project.clockSkewMs ?? 0);
     for (const card of cards.values()) card.tick(now);
-    const total = Math.max(cards.size, 1);
-    const done = project.jobs.reduce(
+    const counts = tally(project, cards.size);
+    const making = project.jobs.reduce(
       (sum, job) => sum + (job.stage === "failed" ? 0 : shareDone(job, now)),
       0,
     );
-    bar.value = Math.min(1, done / total);
-    const counts = tally(project, cards.size);
+    const done = project.jobs.length ? making : counts.completed;
+    bar.value = Math.min(1, done / Math.max(counts.total, 1));
     const state = projectState(counts);
     bar.className = `bar-${state.tone}`;
     document.title = `${counts.completed}/${counts.total} · ${titleOf(project)} · Clips`;
@@ -101,7 +112,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
       h("span", {}, clipCount(counts)),
       h("span", {}, choiceText(project, config.models)),
       project.cost_usd > 0 ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : "")) : "",
-      counts.pending
+      counts.pending && project.jobs.length
         ? h(
             "span",
             { class: "muted" },
@@ -127,7 +138,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
 
   /** What a clip was made with, where that is not what the project's next clips are made with. */
   function otherChoice(job) {
-    const same = ["model", "resolution", "audio"].every((name) => !job || job[name] === project[name]);
+    const same = ["model", "resolution", "audio"].every((name) => !job || job.adopted || job[name] === project[name]);
     return same ? "" : choiceText(job, config.models);
   }
 
@@ -178,6 +189,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
     element,
     leave() {
       stop();
+      earlier.leave();
       clearInterval(timer);
     },
   };
@@ -189,6 +201,7 @@ const waitingSince = (project) =>
   project.jobs.filter((job) => !job.settled_at).map((job) => Date.parse(job.waiting_since));
 
 function tally(project, scenes) {
+  if (project.earlier?.length) return project.counts;
   const count = (wanted) => project.jobs.filter((job) => wanted.includes(job.status)).length;
   return {
     total: scenes,

@@ -1,6 +1,6 @@
 /** All projects, newest first. */
 import { h, icon, picture, setText } from "./dom.js";
-import { age, clipCount, dollars, projectState, titleOf } from "./words.js";
+import { age, clipCount, countsOf, dollars, projectState, titleOf } from "./words.js";
 
 const LIMIT = 200;
 // While something is being generated; a project's own view has its event stream.
@@ -91,10 +91,10 @@ export function projectsView({ clips, onProblem, onCreate }) {
 }
 
 const searchText = (project) =>
-  `${titleOf(project)} ${projectState(project.counts).text} ${project.id}`.toLowerCase();
+  `${titleOf(project)} ${projectState(countsOf(project)).text} ${project.id}`.toLowerCase();
 
 function card(project) {
-  const { counts } = project;
+  const counts = countsOf(project);
   const state = projectState(counts);
   const frames = project.thumbnails.slice(0, 4);
   return h(
@@ -114,6 +114,7 @@ function card(project) {
         { class: "facts" },
         h("span", { class: `chip tone-${state.tone}` }, state.text),
         h("span", {}, clipCount(counts)),
+        project.earlier?.length > 0 && h("span", { class: "muted" }, "made before"),
       ),
       h("progress", {
         class: `bar-${state.tone}`,

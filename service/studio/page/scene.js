@@ -60,7 +60,7 @@ export class SceneCard extends HTMLElement {
     setText(this.#heading, `Scene ${key}`);
     setText(this.#prompt, prompt || "No prompt.");
     this.#prompt.classList.toggle("muted", !prompt);
-    const seconds = job?.duration_s ?? scene.duration;
+    const seconds = job?.adopted ? "" : (job?.duration_s ?? scene.duration);
     this.#known = [
       seconds && `${String(seconds).replace(/\D+$/, "")} s`,
       job?.attempt > 1 && `attempt ${job.attempt}`,

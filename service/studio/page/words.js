@@ -12,6 +12,7 @@ export function describe(job, now, problem = "") {
   const waited = secondsWaited(job, now);
   switch (job.stage) {
     case "succeeded":
+      if (job.adopted) return { text: "Made before this service kept a ledger", tone: "done" };
       return {
         text: `Done in ${clock((Date.parse(job.settled_at) - Date.parse(job.waiting_since)) / 1000)}`,
         tone: "done",
@@ -45,6 +46,18 @@ export function projectState({ total, completed, pending, failed }) {
   if (failed) return { text: failed === 1 ? "1 failed" : `${failed} failed`, tone: "failed" };
   if (total && completed === total) return { text: "Done", tone: "done" };
   return { text: completed ? "Partly done" : "Not started", tone: "idle" };
+}
+
+/** How a listed project stands: by its earlier clips, while the service has made none. */
+export function countsOf({ counts, earlier = [] }) {
+  if (!earlier.length) return counts;
+  const count = (status) => earlier.filter((one) => one.status === status).length;
+  return {
+    total: earlier.length,
+    completed: count("completed"),
+    pending: count("pending"),
+    failed: count("failed"),
+  };
 }
 
 export const clipCount = ({ total, completed }) => `${completed} of ${plural(total, "clip")}`;

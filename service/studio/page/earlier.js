@@ -1,0 +1,193 @@
+/** Clips that were made before the service kept a ledger: shown, and kept as the scenes' own if a person says so. */
+import { costText, covering } from "./choice.js";
+import { h, icon, isShowable, picture, setText } from "./dom.js";
+import { plural } from "./words.js";
+
+// As often as the application asks.
+const CHECK_MS = 15_000;
+
+/** The section of a project's view. `onKept` is called after the clips were kept. */
+export function earlierSection({ clips, config, projectId, onKept }) {
+  let shown = "";
+  let checking = 0;
+  let prices = null;
+  let pairs = [];
+  const notice = h("p", { class: "earlier-notice", role: "status" });
+  const reason = h("p", { class: "muted" });
+  const keep = h(
+    "button",
+    { type: "button", class: "primary", onclick: () => openKeep({ pairs, onKeep }) },
+    "Keep these clips…",
+  );
+  const list = h("ol", { class: "earlier-clips" });
+  const element = h(
+    "section",
+    { class: "earlier", hidden: true, "aria-labelledby": "earlier-title" },
+    h("h2", { id: "earlier-title" }, "Made before this service kept a ledger"),
+    h("div", { class: "earlier-head" }, h("div", { class: "grow" }, notice, reason), keep),
+    list,
+  );
+
+  /** Shows what a project has of them; `scenes` are those with both frames. */
+  function show(project, scenes) {
+    const earlier = project.earlier ?? [];
+    element.hidden = !earlier.length;
+    follow(earlier.some((one) => one.status === "pending"));
+    if (!earlier.length) return;
+    pairs = scenes.map((scene, index) => ({ scene, clip: earlier[index], number: index + 1 }));
+    keep.hidden = Boolean(refusal(earlier, scenes.length));
+    setText(reason, refusal(earlier, scenes.length) || "They can be kept as the clips of the scenes, for nothing.");
+    tellPrice(project, scenes);
+    // What has not changed is left alone, so that a video goes on playing.
+    if (shown !== (shown = JSON.stringify(earlier))) list.replaceChildren(...earlier.map(clipElement));
+  }
+
+  function tellPrice(project, scenes) {
+    const done = project.earlier.filter((one) => one.status === "completed").length;
+    const durations = config.models.find((one) => one.air === project.model)?.durations_s;
+    const seconds = durations ? scenes.reduce((sum, scene) => sum + covering(scene.duration, durations), 0) : 0;
+    const cost = seconds ? costText(scenes.length, seconds, project, prices ?? [], config.models) : "";
+    const there = `${plural(done, "finished clip")} ${done === 1 ? "is" : "are"} here already.`;
+    setText(notice, [there, cost && `Made anew: ${cost}`].filter(Boolean).join(" "));
+    if (prices) return;
+    prices = [];
+    clips
+      .estimates()
+      .then((estimates) => {
+        prices = estimates.prices;
+        tellPrice(project, scenes);
+      })
+      // Without an estimate the notice says that the price is not known.
+      .catch(() => {});
+  }
+
+  /** Has Runware asked, at once and then every so often; what comes of it shows by the project's own news. */
+  function follow(pending) {
+    if (pending && !checking) {
+      checking = setInterval(check, CHECK_MS);
+      check();
+    } else if (!pending) leave();
+  }
+
+  function check() {
+    // Without an answer the next one tells.
+    if (document.visibilityState === "visible") clips.status(projectId).catch(() => {});
+  }
+
+  function leave() {
+    clearInterval(checking);
+    checking = 0;
+  }
+
+  async function onKeep() {
+    await clips.generate(projectId, { adopt: true });
+    onKept();
+  }
+
+  return {
+    element,
+    show,
+    /** Whether a press of the button would keep them. */
+    get keepable() {
+      return !element.hidden && !keep.hidden;
+    },
+    leave,
+  };
+}
+
+/** Why the clips can't be those of the scenes, as the service would say; nothing if they can. */
+function refusal(earlier, scenes) {
+  const count = (status) => earlier.filter((one) => one.status === status).length;
+  if (count("pending")) return `${plural(count("pending"), "clip")} may still come.`;
+  if (count("failed"))
+    return `${plural(count("failed"), "clip")} failed, so that nobody can say which scene the others belong to.`;
+  if (earlier.length === scenes) return "";
+  return `There are ${plural(earlier.length, "clip")} for ${plural(scenes, "scene")}, so that they can't be kept as theirs.`;
+}
+
+function clipElement(clip, index) {
+  const name = `Clip ${index + 1}`;
+  return h("li", {}, h("div", { class: "clip" }, media(clip, name)), h("p", { class: "facts" }, name, said(clip)));
+}
+
+function media({ status, videoUrl }, name) {
+  if (videoUrl && isShowable(videoUrl)) {
+    const shown = { controls: true, playsinline: true, preload: "metadata", "aria-label": name };
+    return h("video", { src: videoUrl, ...shown });
+  }
+  if (status === "pending") return h("div", { class: "no-clip" }, h("span", { class: "spinner" }));
+  return h("div", { class: `no-clip ${status}` }, icon(status === "failed" ? "alert" : "play", 24));
+}
+
+const said = ({ status }) =>
+  status === "completed" ? "" : h("span", { class: "muted" }, status === "pending" ? "Pending" : "Failed");
+
+/** Shows which clip would become which scene's, before it is done. `onKeep` may throw what is then shown. */
+function openKeep({ pairs, onKeep }) {
+  const problem = h("p", { class: "field-problem", role: "alert" });
+  const keep = h("button", { class: "primary", type: "submit" }, `Keep ${plural(pairs.length, "clip")}`);
+  const dialog = h(
+    "dialog",
+    { class: "keep", "aria-labelledby": "keep-title" },
+    h(
+      "form",
+      { onsubmit: send },
+      h(
+        "div",
+        { class: "dialog-head" },
+        h("h2", { id: "keep-title" }, "Keep these clips"),
+        h(
+          "button",
+          { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
+          icon("remove"),
+        ),
+      ),
+      h(
+        "div",
+        // It scrolls, by keyboard, too.
+        { class: "dialog-body", tabindex: "0", role: "group", "aria-label": "Each scene with its clip" },
+        h(
+          "p",
+          {},
+          "They are in the order the application showed them. Nobody kept which scene each belongs to: look at each pair first.",
+        ),
+        h("ol", { class: "pairs" }, pairs.map(pairElement)),
+      ),
+      h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, h("p", {}, "This costs nothing.")), keep),
+    ),
+  );
+
+  async function send(event) {
+    event.preventDefault();
+    keep.disabled = true;
+    setText(problem, "");
+    try {
+      await onKeep();
+      dialog.close();
+    } catch (error) {
+      setText(problem, error.message);
+    } finally {
+      keep.disabled = false;
+    }
+  }
+
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  dialog.querySelector(".dialog-body").focus();
+}
+
+function pairElement({ scene, clip, number }) {
+  const name = `Clip ${number}, for scene ${scene.key}`;
+  const frame = (url, which) => h("figure", {}, picture(url, `${which} frame of scene ${scene.key}`));
+  return h(
+    "li",
+    {},
+    h("h3", {}, `Scene ${scene.key}`),
+    scene.prompt && h("p", { class: "prompt" }, scene.prompt),
+    h("div", { class: "frames" }, frame(scene.first, "First"), frame(scene.last, "Last")),
+    icon("next", 20),
+    h("div", { class: "clip" }, media(clip, name)),
+    h("p", { class: "muted" }, `Clip ${number}`),
+  );
+}
