@@ -82,7 +82,9 @@ async def sign_in(visit: Visit, account: Account) -> None:
 async def store_for(world: World, project: Supabase, account: Account, title: str) -> str:
     """Store a project of one scene that belongs to the account."""
     headers = {"Authorization": f"Bearer {project.user_token(account.id)}"}
-    pair = dict.fromkeys(("first_frame", "last_frame"), f"{world.sandbox_url}/frames/1/first.png?size=304x540")
+    pair = dict.fromkeys(
+        ("first_frame", "last_frame"), f"{world.sandbox_url}/frames/1/first.png?size=304x540"
+    )
     body = {"frames": {"1": pair}, "scenes": {"1": {"description": title, "duration": 4}}}
     status, answer = await world.post("/projects", body, headers=headers)
     assert status == 201, answer

@@ -205,7 +205,8 @@ async def test_retry_makes_new_attempts_for_failed_clips_only(tmp_path: Path) ->
 async def test_incomplete_scene_fails_with_what_it_lacks_while_the_others_go_on(tmp_path: Path) -> None:
     async with running_world(tmp_path) as world:
         whole = {
-            f"{end}_frame": f"{world.sandbox_url}/frames/1/{end}.png?size=304x540" for end in ("first", "last")
+            f"{end}_frame": f"{world.sandbox_url}/frames/1/{end}.png?size=304x540"
+            for end in ("first", "last")
         }
         frames = {"1": whole, "2": {"first_frame": whole["first_frame"]}, "10": whole}
         project_id = await world.store(scenes(2), frames)
