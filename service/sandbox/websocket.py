@@ -124,11 +124,11 @@ class _Connection:
         greeting, others = split_greeting(tasks)
         session = self._session
         if session is None or greeting is not None:
-            session = self._authenticate(greeting or {})
+            session = await self._authenticate(greeting)
+        if not others:
+            return
         results = _Results(session)
         reply = await self._reception.answer(others, results.take)
-        if greeting is not None:
-            reply.answer.data.insert(0, welcome(session.uuid))
         if not reply.runs:
             await self._send_answer(reply.answer)
             return
@@ -138,15 +138,21 @@ class _Connection:
         # A callback, since a task that is cancelled before it has begun runs no `finally`.
         answering.add_done_callback(lambda _: results.release())
 
-    def _authenticate(self, greeting: Json) -> Session:
-        """Let the caller in, and take up its session. Raises RefusedRequestError."""
-        self._reception.admit(greeting.get("apiKey"))
-        session = self._sessions.open(greeting.get("connectionSessionUUID"), self)
+    async def _authenticate(self, greeting: Json | None) -> Session:
+        """Let the caller in, and take up its session. Raises RefusedRequestError.
+
+        Its greeting is answered before any result is pushed: until then clients look for nothing else.
+        """
+        shown = greeting or {}
+        self._reception.admit(shown.get("apiKey"))
+        session = self._sessions.open(shown.get("connectionSessionUUID"), self)
         if self._session is not None and self._session is not session:
             self._sessions.leave(self._session, self)
         if self._pushing is not None:
             self._pushing.cancel()
         self._session = session
+        if greeting is not None:
+            await self._send({"data": [welcome(session.uuid)]})
         self._pushing = asyncio.create_task(self._push_results(session))
         return session
 

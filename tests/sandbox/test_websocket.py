@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from service.sandbox.websocket import MAX_UNANSWERED
-from tests.sandbox.support import Caller, Connection, Json, Receiver, serve, video_task
+from tests.sandbox.support import KEY, Caller, Connection, Json, Receiver, serve, video_task
 
 PING: Json = {"taskType": "ping", "ping": True}
 PONG: Json = {"data": [{"taskType": "ping", "pong": True}]}
@@ -57,8 +57,9 @@ async def test_empty_key_option_needs_no_authentication(tmp_path: Path) -> None:
 async def test_key_and_task_can_come_in_one_message(caller: Caller) -> None:
     task = caller.task()
     async with caller.connection() as connection:
-        answer = await connection.call({"taskType": "authentication", "apiKey": "sandbox-key"}, task)
-    assert [element["taskType"] for element in answer["data"]] == ["authentication", "videoInference"]
+        greeted = await connection.call({"taskType": "authentication", "apiKey": KEY}, task)
+        assert greeted["data"][0]["taskType"] == "authentication"
+        assert await connection.receive() == acknowledgement(task)
 
 
 async def test_request_that_is_no_upgrade_is_refused(caller: Caller) -> None:
@@ -206,6 +207,18 @@ async def test_job_that_ends_after_the_return_is_pushed_too(caller: Caller) -> N
     session = await submit_and_leave(caller, task)
     async with caller.admitted(session) as connection:
         assert (await connection.receive())["data"][0]["taskUUID"] == task["taskUUID"]
+
+
+async def test_greeting_is_answered_before_owed_results_and_other_tasks(caller: Caller) -> None:
+    task = caller.task(positivePrompt="A hill [sandbox:slow=0.3]")
+    session = await submit_and_leave(caller, task)
+    await caller.result(task)
+    greeting = {"taskType": "authentication", "apiKey": KEY, "connectionSessionUUID": session}
+    async with caller.connection() as connection:
+        await connection.send(greeting, caller.task(positivePrompt=SLOW))
+        frames = [(await connection.receive())["data"][0] for _ in range(3)]
+    assert frames[0] == {"taskType": "authentication", "connectionSessionUUID": session}
+    assert task["taskUUID"] in {frame["taskUUID"] for frame in frames[1:]}
 
 
 async def test_result_of_a_broken_connection_can_be_asked_for_without_its_session(caller: Caller) -> None:
