@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from service.sandbox.unknowns import ReasonPlace
 
@@ -10,6 +11,17 @@ Json = dict[str, object]
 TASK_NOT_FOUND = "taskNotFound"
 INSUFFICIENT_CREDITS = "insufficientCredits"
 INSUFFICIENT_PERMISSIONS = "insufficientPermissions"
+INVALID_API_KEY = "invalidApiKey"
+RATE_LIMIT_EXCEEDED = "rateLimitExceeded"
+_STATUS_CODES: Mapping[int, str] = {
+    401: INVALID_API_KEY,
+    402: INSUFFICIENT_CREDITS,
+    403: "forbidden",
+    404: TASK_NOT_FOUND,
+    429: RATE_LIMIT_EXCEEDED,
+    500: "internalServerError",
+    504: "timeoutProvider",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +66,9 @@ class JobFailedError(Exception):
     def __init__(self, code: str, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.error = TaskError(code, message, parameter)
+
+
+def status_error(status: int) -> TaskError:
+    """Return the error that an HTTP status alone amounts to."""
+    phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Error"
+    return TaskError(_STATUS_CODES.get(status, "unknownError"), phrase)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -66,10 +66,13 @@ class JobRunner:
             work.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
-    def start(self, accepted: Accepted, unknowns: Unknowns) -> Run:
-        """Start a job that the ledger has accepted. A forgotten one ends here, without a webhook.
+    def start(
+        self, accepted: Accepted, unknowns: Unknowns, on_end: Callable[[Job], None] | None = None
+    ) -> Run:
+        """Start a job that the ledger has accepted. A forgotten one ends here: nobody is told.
 
-        Its webhook follows the unknowns that are given here, whatever replaces them later.
+        Its webhook follows the unknowns that are given here, whatever replaces them later. Before that is
+        sent, `on_end` is called with the job.
         """
         run = Run()
         if accepted.faults.forget:
@@ -77,7 +80,7 @@ class JobRunner:
             run.settled.set()
             run.announced.set()
         else:
-            self._spawn(self._run(accepted, unknowns, run))
+            self._spawn(self._run(accepted, unknowns, run, on_end))
         return run
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -90,10 +93,14 @@ class JobRunner:
         if not work.cancelled() and (failure := work.exception()) is not None:
             logger.error("a job broke down after its result", exc_info=failure)
 
-    async def _run(self, accepted: Accepted, unknowns: Unknowns, run: Run) -> None:
+    async def _run(
+        self, accepted: Accepted, unknowns: Unknowns, run: Run, on_end: Callable[[Job], None] | None
+    ) -> None:
         try:
             await self._settle(accepted.job, accepted.task, accepted.faults)
             run.settled.set()
+            if on_end is not None:
+                on_end(accepted.job)
             await self._webhooks.send(accepted, unknowns, run.announced)
         finally:
             run.settled.set()

@@ -11,10 +11,12 @@ from aiohttp import web
 
 from service.sandbox.jobs import Ledger
 from service.sandbox.options import SandboxOptions
+from service.sandbox.reception import Reception
 from service.sandbox.render import Renderer
 from service.sandbox.routes import Routes, allow_every_origin
 from service.sandbox.runner import JobRunner
 from service.sandbox.usage import Clock, utc_now
+from service.sandbox.websocket import Websockets
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +56,11 @@ class Sandbox:
             runner = await stack.enter_async_context(
                 JobRunner(self._options, session, renderer, ledger, base_url)
             )
+            reception = Reception(self._options, ledger, runner, self._clock)
             app = web.Application(client_max_size=_MAX_BODY_BYTES)
-            app.add_routes(Routes(self._options, ledger, runner, self._clock).table())
+            websockets = Websockets(reception, max_message_bytes=_MAX_BODY_BYTES)
+            app.add_routes(Routes(reception, ledger, websockets).table())
+            app.on_shutdown.append(websockets.close_all)
             app.on_response_prepare.append(allow_every_origin)
             web_runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
             stack.push_async_callback(web_runner.cleanup)

@@ -1,15 +1,9 @@
 """How the web application calls: `functions.invoke` of the real supabase-js, and a browser's preflight."""
 
-import asyncio
-import json
-import shutil
-import subprocess
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import fasteners
 import pytest
 
 from tests.guide import PUBLIC_URL, blocks
@@ -23,7 +17,7 @@ from tests.identities import (
     bearer,
     running_place,
 )
-from tests.missing import give_up
+from tests.node import install, run
 from tests.postgrest import Supabase
 from tests.supabase_keys import JWT_SECRET, SupabaseKeys
 
@@ -36,22 +30,7 @@ OLD_ANON_KEY = SupabaseKeys("").anon_key
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Give the path of Node, after the pinned client was installed beside the script that uses it."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        give_up("Node and npm are needed to run supabase-js, and are not installed")
-    pinned = json.loads((CLIENT / "package.json").read_text("utf-8"))["dependencies"]
-    installed = [CLIENT / "node_modules" / name / "package.json" for name in pinned]
-    # One worker installs, the others wait and find it done.
-    with fasteners.InterProcessLock(CLIENT / ".installing"):
-        found = [json.loads(p.read_text("utf-8"))["version"] for p in installed if p.exists()]
-        if found != [*pinned.values()]:
-            command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-            try:
-                subprocess.run(command, cwd=CLIENT, check=True, capture_output=True, timeout=100)
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
-                give_up(f"npm could not install supabase-js: {failed.stderr!r}")
-    return node
+    return install(CLIENT)
 
 
 @pytest.fixture
@@ -84,12 +63,7 @@ async def invoke(
         "global": options,
         "calls": [{"name": name, "body": body} for name, body in calls],
     }
-    process = await asyncio.create_subprocess_exec(
-        node, "invoke.mjs", cwd=CLIENT, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-    output, errors = await asyncio.wait_for(process.communicate(json.dumps(told).encode()), PATIENCE_S)
-    assert process.returncode == 0, errors.decode()
-    results: list[dict[str, Any]] = json.loads(output)
+    results: list[dict[str, Any]] = await run(node, CLIENT / "invoke.mjs", told, patience_seconds=PATIENCE_S)
     return results
 
 

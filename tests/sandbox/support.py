@@ -92,10 +92,59 @@ class Caller:
         assert status == 200, answer
         return await self.result(task)
 
+    @asynccontextmanager
+    async def connection(self, *, fault: str = "") -> AsyncIterator["Connection"]:
+        """A websocket over which nothing was sent yet."""
+        headers = {"X-Sandbox-Fault": fault}
+        async with self.session.ws_connect(f"{self.url}/v1", headers=headers) as websocket:
+            yield Connection(websocket)
+
+    @asynccontextmanager
+    async def admitted(self, session_uuid: str | None = None) -> AsyncIterator["Connection"]:
+        """A websocket that has shown the key, and taken up a session if there is one to take up."""
+        async with self.connection() as connection:
+            await connection.greet(session_uuid=session_uuid)
+            yield connection
+
     async def ledger(self) -> Json:
         async with self.session.get(f"{self.url}/ledger") as response:
             ledger: Json = await response.json()
             return ledger
+
+
+@dataclass
+class Connection:
+    """A caller's end of a websocket."""
+
+    websocket: aiohttp.ClientWebSocketResponse
+    session_uuid: str = ""
+
+    async def send(self, *tasks: Json) -> None:
+        await self.websocket.send_str(json.dumps(tasks))
+
+    async def receive(self) -> Json:
+        frame: Json = json.loads(await self.websocket.receive_str(timeout=15))
+        return frame
+
+    async def call(self, *tasks: Json) -> Json:
+        """Send tasks, and return the next frame that comes."""
+        await self.send(*tasks)
+        return await self.receive()
+
+    async def greet(self, key: str = KEY, session_uuid: str | None = None) -> Json:
+        greeting = {"taskType": "authentication", "apiKey": key}
+        if session_uuid is not None:
+            greeting["connectionSessionUUID"] = session_uuid
+        answer = await self.call(greeting)
+        if "data" in answer:
+            self.session_uuid = answer["data"][0]["connectionSessionUUID"]
+        return answer
+
+    async def ended(self) -> int | None:
+        """Wait until the other end has closed or broken the connection, and return the code."""
+        message = await self.websocket.receive(timeout=15)
+        assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+        return self.websocket.close_code
 
 
 @asynccontextmanager
