@@ -192,7 +192,9 @@ def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> S
 
 def _sign_in(settings: Settings) -> Literal["none", "token"] | SupabaseSignIn:
     if settings.supabase_url is not None:
-        return SupabaseSignIn(settings.supabase_url, settings.supabase_anon_key)
+        return SupabaseSignIn(
+            settings.supabase_url, settings.supabase_anon_key, settings.service_token is not None
+        )
     return "none" if settings.service_token is None else "token"
 
 
