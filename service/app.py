@@ -16,6 +16,7 @@ from service.logs import Redactor
 from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
+from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
@@ -104,11 +105,13 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     runware = runware_for(settings)
     watcher, metrics = Watcher(store), Metrics()
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
+    past = Past(store, video_model)
     submitter = Submitter(
         store,
         runware,
         settler,
         clock,
+        past.estimates,
         batch_size=settings.runware_batch_size,
         slots=asyncio.Semaphore(settings.runware_concurrency),
     )
@@ -116,7 +119,6 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     interval = timedelta(seconds=settings.poll_interval_seconds)
     inquiry = Inquiry(runware, clock, policy)
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
-    past = Past(store)
     catalogue = settings.catalogue
     handlers = Handlers(
         generator=Generator(
