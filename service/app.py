@@ -19,6 +19,7 @@ from service.runware.client import RunwareClient
 from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.settings import Settings
+from service.stores.presence import presence
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
 from service.stores.uploads import LocalUploads, SupabaseUploads
@@ -154,6 +155,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
             await parts.enter_async_context(store)
+            alone = settings.supabase_url is not None or parts.enter_context(presence(settings.database_path))
             if isinstance(uploads, SupabaseUploads):
                 await parts.enter_async_context(uploads)
             await parts.enter_async_context(runware)
@@ -163,7 +165,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
             await parts.enter_async_context(_polling(poller, interval))
             await parts.enter_async_context(_watching(watcher))
-            _log_start(settings, callbacks)
+            _log_start(settings, callbacks, alone=alone)
             yield
             log.info("stopping")
 
@@ -249,7 +251,7 @@ async def _polling(poller: Poller, interval: timedelta) -> AsyncIterator[None]:
         scheduler.shutdown(wait=False)
 
 
-def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
+def _log_start(settings: Settings, callbacks: CallbackURLs, *, alone: bool) -> None:
     log.info(
         "started",
         model=settings.runware_model,
@@ -261,6 +263,11 @@ def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
     )
     if not callbacks.enabled:
         log.warning("PUBLIC_URL is not set: no webhook is asked for, and the poller does all the work")
+    if not alone:
+        log.warning(
+            "another process serves the same database file: each polls, streams and counts on its own",
+            database=str(settings.database_path.absolute()),
+        )
     if settings.allow_anon:
         log.warning(
             "ALLOW_ANON is set: everyone who has the project's public key can spend the account's credit"

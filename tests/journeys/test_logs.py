@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from service.sandbox.server import Sandbox
 from tests.guide import blocks
-from tests.harness import World, running_world, sandbox_options
+from tests.harness import World, running_service, running_world, sandbox_options
 from tests.identities import SERVICE_TOKEN, bearer
 from tests.missing import give_up
-from tests.process import ServiceProcess
+from tests.process import ServiceProcess, run_command
 from tests.scrape import scrape
 
 APP = "https://app.example"
@@ -107,6 +107,39 @@ async def test_refused_preflight_is_logged_with_its_origin_and_what_to_set_and_i
     seen = await scrape(world)
     assert seen("preflights_refused_total", reason="origin") == 3
     assert seen("preflights_refused_total", reason="other") == 1
+
+
+def warned(lines: list[Any]) -> list[str]:
+    return [line["database"] for line in lines if line["event"].startswith("another process serves")]
+
+
+async def test_second_service_on_a_database_file_is_warned_at_start_and_works(tmp_path: Path) -> None:
+    async with running_world(tmp_path) as first:
+        with capture_logs() as lines:
+            async with running_service(first.sandbox_url, first.database) as second:
+                project_id = await first.store(2)
+                await second.generate(project_id)
+                assert {job["status"] for job in await first.settled(project_id)} == {"succeeded"}
+                assert (await first.ledger())["accepted"] == 2
+        assert warned(lines) == [str(first.database)]
+        (level,) = {line["log_level"] for line in lines if line["event"].startswith("another process")}
+        assert level == "warning"
+    with capture_logs() as lines:
+        async with running_world(tmp_path):
+            pass
+    assert warned(lines) == []
+
+
+async def test_killed_service_leaves_no_warning_to_the_next(tmp_path: Path) -> None:
+    async with (
+        Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url,
+        ServiceProcess(sandbox_url, tmp_path) as service,
+    ):
+        code, output = await run_command("doctor", cwd=tmp_path, variables=service.variables)
+        assert (code, "another process" in output) == (0, False), output
+        await service.kill()
+        await service.start()
+        assert "another process" not in service.log
 
 
 def documented_commands() -> list[str]:
