@@ -16,8 +16,10 @@ from service.logs import Redactor
 from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
+from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.settings import Settings
+from service.stores.presence import presence
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
 from service.stores.uploads import LocalUploads, SupabaseUploads
@@ -104,6 +106,7 @@ async def submitting(
             runware,
             settler,
             clock,
+            Past(store, video_model).estimates,
             batch_size=settings.runware_batch_size,
             slots=asyncio.Semaphore(settings.runware_concurrency),
         )
@@ -118,11 +121,13 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     runware = runware_for(settings)
     watcher, metrics = Watcher(store), Metrics()
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
+    past = Past(store, video_model)
     submitter = Submitter(
         store,
         runware,
         settler,
         clock,
+        past.estimates,
         batch_size=settings.runware_batch_size,
         slots=asyncio.Semaphore(settings.runware_concurrency),
     )
@@ -130,7 +135,6 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     interval = timedelta(seconds=settings.poll_interval_seconds)
     inquiry = Inquiry(runware, clock, policy)
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
-    past = Past(store)
     catalogue = settings.catalogue
     generator = Generator(
         store,
@@ -168,6 +172,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
             await parts.enter_async_context(store)
+            alone = settings.supabase_url is not None or parts.enter_context(presence(settings.database_path))
             if isinstance(uploads, SupabaseUploads):
                 await parts.enter_async_context(uploads)
             await parts.enter_async_context(runware)
@@ -177,7 +182,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
             await parts.enter_async_context(_polling(poller, interval))
             await parts.enter_async_context(_watching(watcher))
-            _log_start(settings, callbacks)
+            _log_start(settings, callbacks, alone=alone)
             yield
             log.info("stopping")
 
@@ -218,7 +223,11 @@ def _supabase_callers(settings: Settings, signing_keys: SigningKeys | None) -> S
 
 def _sign_in(settings: Settings) -> Literal["none", "token"] | SupabaseSignIn:
     if settings.supabase_url is not None:
-        return SupabaseSignIn(settings.supabase_url, next(iter(settings.supabase_anon_key), None))
+        return SupabaseSignIn(
+            settings.supabase_url,
+            next(iter(settings.supabase_anon_key), None),
+            settings.service_token is not None,
+        )
     return "none" if settings.service_token is None else "token"
 
 
@@ -271,7 +280,7 @@ async def _polling(poller: Poller, interval: timedelta) -> AsyncIterator[None]:
         scheduler.shutdown(wait=False)
 
 
-def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
+def _log_start(settings: Settings, callbacks: CallbackURLs, *, alone: bool) -> None:
     log.info(
         "started",
         model=settings.runware_model,
@@ -283,6 +292,11 @@ def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
     )
     if not callbacks.enabled:
         log.warning("PUBLIC_URL is not set: no webhook is asked for, and the poller does all the work")
+    if not alone:
+        log.warning(
+            "another process serves the same database file: each polls, streams and counts on its own",
+            database=str(settings.database_path.absolute()),
+        )
     if settings.allow_anon:
         log.warning(
             "ALLOW_ANON is set: everyone who has the project's public key can spend the account's credit"

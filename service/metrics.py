@@ -64,6 +64,9 @@ class Metrics:
             "method",
             "status",
         )
+        self._preflights_refused = self._counter(
+            "preflights_refused", "Questions of browsers that were answered with no", "reason"
+        )
         self._show_zeros()
 
     def clip_settled(self, clip: Clip) -> None:
@@ -118,6 +121,10 @@ class Metrics:
         known_method = method if method in HTTPMethod.__members__ else _OTHER
         self._request_seconds.labels(route or _OTHER, known_method, f"{status // 100}xx").observe(seconds)
 
+    def preflight_refused(self, *, origin_allowed: bool) -> None:
+        """Count a browser's question whether a page may call that was answered with no."""
+        self._preflights_refused.labels(_OTHER if origin_allowed else "origin").inc()
+
     def text(self) -> str:
         """Give all that was counted, in version 0.0.4 of the text format."""
         return generate_latest(_WithoutBeginnings(self._registry)).decode()
@@ -134,6 +141,7 @@ class Metrics:
             (self._ticks, ("completed", "skipped")),
             (self._clips_asked, ("yes", "no")),
             (self._store_failures, ("unavailable", "refused")),
+            (self._preflights_refused, ("origin", _OTHER)),
         ):
             for value in values:
                 metric.labels(value)

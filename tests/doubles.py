@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from service.clips.estimate import PastClip
 from service.clips.models import Clip, Failure, FailureKind, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome, Unknown
 from service.errors import StoreRefused, StoreUnavailable
@@ -56,11 +57,12 @@ class ScriptedProvider:
 
 
 class WatchedStore(SQLiteStore):
-    """Counts its writes, and fails, refuses a clip or waits when told to."""
+    """Counts its writes and its looks at the past, and fails, refuses a clip or waits when told to."""
 
     failing = False
     refusing: TaskUUID | None = None
     writes = 0
+    looks_at_past = 0
     gate: asyncio.Event | None = None
 
     async def save(self, changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
@@ -72,3 +74,9 @@ class WatchedStore(SQLiteStore):
             raise StoreRefused("The database does not take this clip.")
         self.writes += 1
         return await super().save(changed, now)
+
+    async def past_clips(self, limit: int) -> Sequence[PastClip]:
+        self.looks_at_past += 1
+        if self.failing:
+            raise StoreUnavailable("The database is gone.")
+        return await super().past_clips(limit)

@@ -72,12 +72,27 @@ class FunctionAnswer(BaseModel):
     scenes: Sequence[SceneAnswer] = Field(validation_alias=AliasChoices("results", "details"))
 
 
+class SceneCounts(BaseModel):
+    """How many scenes a project has, and how many have their clip, may still get it, or will not."""
+
+    total: int
+    completed: int
+    pending: int
+    failed: int
+
+
 class ProjectSummary(BaseModel):
-    """A project in the list; `clips` by task UUID: "pending", "failed" or a URL."""
+    """A project in the list; `clips` by task UUID: "pending", "failed" or a URL.
+
+    Services before 0.2 give neither title nor counts nor cost.
+    """
 
     id: UUID
     created_at: datetime
     clips: Mapping[str, str]
+    title: Text = ""
+    counts: SceneCounts | None = None
+    cost_usd: float | None = None
 
 
 class ProjectList(BaseModel):

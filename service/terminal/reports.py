@@ -65,7 +65,10 @@ class SceneReport(BaseModel):
 
 
 class Counts(BaseModel):
-    """How many scenes there are, and how they stand: the three add up to the total."""
+    """How many clips there are, and how they stand.
+
+    The three add up to the total; in a list it also has the scenes for which no clip was asked for yet.
+    """
 
     total: int
     completed: int
@@ -138,21 +141,23 @@ class Report(BaseModel):
 
 
 class ListedProject(BaseModel):
-    """A project in a list."""
+    """A project in a list: `title` can be empty, `cost_usd` adds up every attempt, None where unknown."""
 
     id: UUID
+    title: str
     created_at: datetime
     counts: Counts
+    cost_usd: float | None
 
     @classmethod
     def of(cls, project: ProjectSummary) -> Self:
-        """Count its clips."""
-        values = list(project.clips.values())
-        pending, failed = values.count("pending"), values.count("failed")
+        """Take over what the service counted; count the clips of one that does not say."""
         return cls(
             id=project.id,
+            title=project.title,
             created_at=project.created_at,
-            counts=Counts.of(len(values) - pending - failed, pending, failed),
+            counts=_listed_counts(project),
+            cost_usd=project.cost_usd,
         )
 
 
@@ -179,6 +184,14 @@ def _counts(scenes: Sequence[SceneReport], earlier: Sequence[EarlierClip]) -> Co
     completed = sum(scene.status == "succeeded" for scene in scenes) + before.count("completed")
     pending = sum(not scene.ended for scene in scenes) + before.count("pending")
     return Counts.of(completed, pending, len(scenes) + len(before) - completed - pending)
+
+
+def _listed_counts(project: ProjectSummary) -> Counts:
+    if project.counts is not None:
+        return Counts(**project.counts.model_dump())
+    values = list(project.clips.values())
+    pending, failed = values.count("pending"), values.count("failed")
+    return Counts.of(len(values) - pending - failed, pending, failed)
 
 
 def _usual_seconds(jobs: Iterable[Job]) -> float | None:

@@ -18,6 +18,8 @@ from service.terminal.views import JSONView, LiveView, View, projects_table, vie
 
 _LOOK_INTERVAL_S = 1.0
 _LONGEST_WAIT_S = 10.0
+# So that another program has a project in each line.
+_WIDTH_WITHOUT_TERMINAL = 200
 
 _Ask = Callable[[ServiceClient], Awaitable[Sequence[SceneAnswer]]]
 
@@ -82,7 +84,10 @@ class Terminal:
             if self.as_json:
                 sys.stdout.write(f"{report.model_dump_json()}\n")
             else:
-                Console(highlight=False).print(projects_table(report, client.now()))
+                console = Console(highlight=False)
+                if not console.is_terminal:
+                    console.width = _WIDTH_WITHOUT_TERMINAL
+                console.print(projects_table(report, client.now(), width=console.width))
             return ExitCode.ALL_DONE
 
     def _view(self, client: ServiceClient) -> View:

@@ -30,6 +30,8 @@ _STYLES = {"succeeded": "green", "failed": "red", "missing": "red"}
 _BAR_WIDTH = 20
 # Narrower than this, the words need the place more than the bars do.
 _WIDTH_FOR_BARS = 60
+# Narrower than this, an id and its numbers leave a title no place in their line.
+_WIDTH_FOR_TITLES = 100
 # Lines of the live view that are not scenes: project, counts, header, what is left out, the lost connection
 # (two or three), the cursor's.
 _OTHER_LINES = 8
@@ -145,22 +147,33 @@ def scenes_table(report: Report, now: datetime, *, width: int, rows: int | None 
     return Group(Text(f"Project {report.project_id}"), Text(_counted(report)), table, *more)
 
 
-def projects_table(report: ProjectsReport, now: datetime) -> RenderableType:
-    """Draw the list of projects."""
+def projects_table(report: ProjectsReport, now: datetime, *, width: int) -> RenderableType:
+    """Draw the list of projects for `width` columns; where they are few, a title stands below its id."""
     if not report.projects:
         return Text("There is no project yet.")
-    numbers = (Column(name, justify="right", no_wrap=True) for name in ("Age", "Clips", "Pending", "Failed"))
+    numbers = [
+        Column(name, justify="right", no_wrap=True) for name in ("Age", "Clips", "Pending", "Failed", "Cost")
+    ]
+    beside = width >= _WIDTH_FOR_TITLES
     table = Table(
-        Column("Project", overflow="fold"), *numbers, box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        Column("Project", overflow="fold", no_wrap=beside),
+        *numbers,
+        *([Column("Title")] if beside else []),
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for project in report.projects:
         counts = project.counts
+        project_id, title = str(project.id), Text(project.title, overflow="ellipsis", no_wrap=True)
         table.add_row(
-            str(project.id),
+            project_id if beside or not project.title else Group(project_id, title),
             age((now - project.created_at).total_seconds()),
             f"{counts.completed} of {counts.total}",
             str(counts.pending),
             str(counts.failed),
+            "" if project.cost_usd is None else f"${project.cost_usd:.2f}",
+            *([title] if beside else []),
         )
     return table
 

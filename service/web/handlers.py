@@ -18,6 +18,7 @@ from service.web.answers import generate_answer, status_answer
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
 from service.web.errors import InvalidValue
 from service.web.events import event_stream, read_sequence
+from service.web.request_log import tell_job, tell_project
 from service.web.schemas import (
     GenerateAnswer,
     GenerateCall,
@@ -90,27 +91,29 @@ class Handlers:
     async def generate_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a job for each scene that has both frames and no clip yet."""
         call = await read_model(request, GenerateCall)
-        project_id = ProjectId(str(call.project_id))
+        project_id = _told(request, call.project_id)
         make = self.adopter.adopt if call.adopt else self.generator.generate
         return generate_answer(project_id, await make(project_id, caller, call.choice))
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a new attempt for failed clips."""
         call = await read_model(request, RetryCall)
-        project_id = ProjectId(str(call.project_id))
+        project_id = _told(request, call.project_id)
         scenes = None if call.scenes is None else {SceneKey(scene) for scene in call.scenes}
         return generate_answer(project_id, await self.generator.retry(project_id, scenes, caller))
 
     async def check_clips_status(self, request: Request, caller: Caller) -> StatusAnswer:
         """Ask Runware for what is pending, and tell how all clips stand."""
         call = await read_model(request, ProjectCall)
-        project_id = ProjectId(str(call.project_id))
+        project_id = _told(request, call.project_id)
         return status_answer(project_id, await self.checker.check(project_id, caller))
 
     async def create_project(self, request: Request, caller: Caller) -> ProjectStored:
         """Store a project, which then belongs to the user who calls."""
         new = await read_model(request, NewProject)
-        return ProjectStored.model_validate({"id": await self.projects.create(new.draft(), caller)})
+        project_id = await self.projects.create(new.draft(), caller)
+        tell_project(request, project_id)
+        return ProjectStored.model_validate({"id": project_id})
 
     async def list_projects(self, request: Request, caller: Caller) -> ProjectList:
         """List the newest projects: a user's own; all of them for an operator."""
@@ -154,6 +157,7 @@ class Handlers:
         task_uuid = TaskUUID(request.query_params.get("job", ""))
         if not self.callbacks.verify(task_uuid, request.query_params.get("token", "")):
             raise Unauthorized("The token of this callback URL is not its job's.")
+        tell_job(request, task_uuid)
         body = parse_json(await read_bytes(request, WEBHOOK_LIMIT_BYTES))
         outcomes = pushed_outcomes(body, task_uuid, self.check_video_url)
         return await self.receiver.receive(task_uuid, outcomes)
@@ -191,6 +195,13 @@ def _named_project(request: Request) -> ProjectId:
     """Read the project's id from the path. Raises ProjectNotFound for what can't be one."""
     named = str(request.path_params["project_id"])
     try:
-        return ProjectId(str(UUID(named)))
+        return _told(request, UUID(named))
     except ValueError:
         raise ProjectNotFound(named) from None
+
+
+def _told(request: Request, project_id: UUID) -> ProjectId:
+    """Give the id of the project that the call is about, after its request's line was told."""
+    told = ProjectId(str(project_id))
+    tell_project(request, told)
+    return told

@@ -574,12 +574,13 @@ class StudioConfig(BaseModel):
     pixels.
 
     With Supabase, `supabase_url` says where its users sign in, and `anon_key` is the project's public key,
-    null where the operator has not set it.
+    null where the operator has not set it; `operator_token` is whether the SERVICE_TOKEN signs in, too.
     """
 
     sign_in: Literal["none", "token", "supabase"]
     supabase_url: str | None = None
     anon_key: str | None = None
+    operator_token: bool = False
     models: list[Model]
     max_upload_bytes: int
     min_side_px: int

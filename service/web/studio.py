@@ -38,10 +38,14 @@ _IMAGE_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class SupabaseSignIn:
-    """The project whose users sign in on the page, and its public key, without which they can't."""
+    """The project whose users sign in on the page, and its public key, without which they can't.
+
+    `operator_token` is whether the SERVICE_TOKEN signs an operator in there, too.
+    """
 
     url: str
     anon_key: str | None
+    operator_token: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Studio:
             sign_in="supabase" if isinstance(self.sign_in, SupabaseSignIn) else self.sign_in,
             supabase_url=supabase and supabase.url,
             anon_key=supabase and supabase.anon_key,
+            operator_token=supabase is not None and supabase.operator_token,
             models=[Model.of(model, self.catalogue) for model in self.catalogue.models],
             max_upload_bytes=limits.max_bytes,
             min_side_px=limits.min_side_px,

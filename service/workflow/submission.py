@@ -1,30 +1,35 @@
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import structlog
 
 from service.clips.lifecycle import after_unclear_send, sent
-from service.clips.models import Clip, SettledBy
-from service.clips.outcomes import Throttled
+from service.clips.models import Clip, ClipRequest, SettledBy, TaskUUID
+from service.clips.outcomes import Acknowledged, Outcome, Succeeded, Throttled, Unclear, VideoRefused
 from service.workflow.ports import Clock, Provider, Store
 from service.workflow.settlement import Settler, events_of
 
 log = structlog.get_logger(__name__)
+
+Estimates = Callable[[Sequence[ClipRequest]], Awaitable[Sequence[float | None]]]
+"""Gives what each clip will presumably cost in USD, None where nobody knows. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
     """Sends clips' tasks to the provider, the ledger's entry always ahead of the money.
 
-    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together.
+    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together. The log
+    says of each clip that it was submitted, or that this is unclear; the settler says of one that it failed.
     """
 
     store: Store
     provider: Provider
     settler: Settler
     clock: Clock
+    estimates: Estimates
     batch_size: int
     slots: asyncio.Semaphore
 
@@ -34,9 +39,12 @@ class Submitter:
         A clip whose end is unclear stays `submitting`, for the poller to ask about. Raises StoreUnavailable,
         after all batches have ended.
         """
-        batches = list(self._batches(clips))
+        # First of all: once a clip is marked as sent, the time of its submission runs.
+        estimates = await self.estimates([clip.request for clip in clips])
+        usd = {clip.task_uuid: estimate for clip, estimate in zip(clips, estimates, strict=True)}
+        submissions = (self._submit_batch(batch, usd) for batch in self._batches(clips))
         # Not a TaskGroup: one batch's failure must not break off the requests of the others.
-        ends = await asyncio.gather(*map(self._submit_batch, batches), return_exceptions=True)
+        ends = await asyncio.gather(*submissions, return_exceptions=True)
         for end in ends:
             if end is not None:
                 raise end
@@ -51,7 +59,9 @@ class Submitter:
             together = list(alike)
             yield from (together[start : start + size] for start in range(0, len(together), size))
 
-    async def _submit_batch(self, clips: Sequence[Clip]) -> None:
+    async def _submit_batch(
+        self, clips: Sequence[Clip], estimates_usd: Mapping[TaskUUID, float | None]
+    ) -> None:
         async with self.slots:
             now = self.clock()
             # The conditional write decides who sends: a batch that waited so long for its slot that the
@@ -71,7 +81,31 @@ class Submitter:
             log.warning(
                 "Runware has no room for some clips now", clips=len(refused), code=refused[0].failure.code
             )
+        # Before the answers are stored: what is paid for is told even if the database is away by now.
+        for clip in batch:
+            _log_answer(clip, worth[clip.task_uuid], estimates_usd[clip.task_uuid])
         await self.settler.settle(events_of(worth, SettledBy.SUBMISSION))
+
+
+def _log_answer(clip: Clip, outcome: Outcome, estimate_usd: float | None) -> None:
+    settings = clip.request.settings
+    facts: dict[str, object] = {
+        "project": clip.project_id,
+        "scene": clip.scene,
+        "job": clip.task_uuid,
+        "attempt": clip.attempt,
+        "sends": clip.sends + 1,
+        "model": settings.model,
+        "resolution": settings.resolution,
+        "audio": settings.generate_audio,
+        "duration_s": clip.request.duration_s,
+        "estimate_usd": estimate_usd,
+    }
+    match outcome:
+        case Acknowledged() | Succeeded() | VideoRefused():
+            log.info("clip submitted", **facts)
+        case Unclear(reason):
+            log.warning("clip submission unclear", **facts, reason=reason)
 
 
 def _throttled(clip: Clip) -> int:

@@ -17,6 +17,7 @@ from playwright.async_api import Request, Route, expect
 from tests.browser.conftest import OpenVisit
 from tests.browser.visit import Visit
 from tests.harness import World, on_supabase, running_world
+from tests.identities import SERVICE_TOKEN
 from tests.postgrest import Supabase, serving_supabase
 from tests.supabase_auth import Account
 
@@ -273,10 +274,106 @@ async def test_without_the_public_key_the_page_says_what_to_set(
     options = {**on_supabase(project), "supabase_anon_key": ""}
     async with running_world(tmp_path, **options) as world, open_visit(world) as visit:
         await visit.open()
-        await expect(visit.page.get_by_role("heading", name="Nobody can sign in yet")).to_be_visible()
+        await expect(visit.page.get_by_role("heading", name="No account can sign in yet")).to_be_visible()
         await expect(visit.page.get_by_text("set SUPABASE_ANON_KEY")).to_be_visible()
         await visit.shot("sign-in-unfinished")
         assert await visit.violations() == []
+
+
+@asynccontextmanager
+async def visit_with_a_token(
+    tmp_path: Path, project: Supabase, open_visit: OpenVisit, *, anon_key: str | None = None, **options: Any
+) -> AsyncIterator[Visit]:
+    """Open the page of a service that has a SERVICE_TOKEN beside Supabase."""
+    settings = {**on_supabase(project), "supabase_anon_key": anon_key, "service_token": SERVICE_TOKEN}
+    async with running_world(tmp_path, **settings) as world, open_visit(world, **options) as visit:
+        visit.hosts.add(urlsplit(project.url).netloc)
+        yield visit
+
+
+async def enter_token(visit: Visit, token: str) -> None:
+    await visit.page.get_by_label("Service token").fill(token)
+    await visit.button("Sign in").click()
+
+
+async def test_operator_signs_in_by_the_token_and_sees_the_projects_of_all(
+    tmp_path: Path, project: Supabase, alice: Account, open_visit: OpenVisit
+) -> None:
+    async with visit_with_a_token(tmp_path, project, open_visit, anon_key=project.anon_key) as visit:
+        await store_for(visit.world, project, alice, "Alice's harbour")
+        nobodys = await visit.world.store({"1": {"description": "Nobody's boat", "duration": 4}})
+        await visit.open()
+        await expect(form(visit)).to_be_visible()
+        await visit.button("Sign in as operator").click()
+        await expect(visit.page.get_by_label("Service token")).to_be_focused()
+        await enter_token(visit, "not-the-token-at-all")
+        await expect(visit.page.get_by_text("This is not the service's token.")).to_be_visible()
+        await visit.button("Sign in with an account").click()
+        await expect(visit.page.get_by_label("E-mail address")).to_be_visible()
+        await visit.button("Sign in as operator").click()
+        await enter_token(visit, SERVICE_TOKEN)
+        await expect(visit.page.locator(".project-card a")).to_have_text(["Nobody's boat", "Alice's harbour"])
+        await visit.shot("operator-projects")
+        await visit.page.reload()
+        await visit.open_project(nobodys)
+        await expect(visit.connection("live")).to_be_visible()
+        await visit.button("Generate clips").click()
+        await expect(visit.state("1")).to_contain_text("Done in")
+        await visit.button("Sign out").click()
+        await visit.page.reload()
+        await expect(form(visit)).to_be_visible()
+
+
+async def test_account_that_signs_out_in_another_tab_leaves_the_operator_signed_in(
+    tmp_path: Path, project: Supabase, alice: Account, open_visit: OpenVisit
+) -> None:
+    async with visit_with_a_token(tmp_path, project, open_visit, anon_key=project.anon_key) as visit:
+        await visit.open()
+        await visit.button("Sign in as operator").click()
+        await enter_token(visit, SERVICE_TOKEN)
+        await expect(visit.button("Sign out")).to_be_visible()
+        other = Visit(visit.world, visit.context, await visit.context.new_page())
+        await sign_in(other, alice)
+        await other.button("Sign out").click()
+        await expect(form(other)).to_be_visible()
+        await expect(visit.button("Sign out")).to_be_visible()
+        await visit.page.reload()
+        await expect(visit.button("Sign out")).to_be_visible()
+
+
+async def test_operator_signs_in_where_no_account_can(
+    tmp_path: Path, project: Supabase, open_visit: OpenVisit
+) -> None:
+    async with visit_with_a_token(tmp_path, project, open_visit) as visit:
+        await visit.open()
+        await expect(visit.page.get_by_role("heading", name="No account can sign in yet")).to_be_visible()
+        await visit.button("Sign in as operator").click()
+        await enter_token(visit, SERVICE_TOKEN)
+        await expect(visit.page.get_by_role("heading", name="Make your first video")).to_be_visible()
+
+
+async def test_without_a_service_token_no_operator_is_offered_to_sign_in(visit: Visit) -> None:
+    await visit.open()
+    await expect(form(visit)).to_be_visible()
+    await expect(visit.button("Sign in as operator")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 860}, {"width": 390, "height": 844}])
+async def test_sign_in_of_an_operator_is_accessible_and_fits(
+    tmp_path: Path, project: Supabase, open_visit: OpenVisit, scheme: str, size: dict[str, int]
+) -> None:
+    async with visit_with_a_token(
+        tmp_path, project, open_visit, anon_key=project.anon_key, color_scheme=scheme, viewport=size
+    ) as visit:
+        await visit.open()
+        await expect(form(visit)).to_be_visible()
+        await visit.shot(f"sign-in-two-ways-{scheme}-{size['width']}")
+        assert await visit.violations() == []
+        await visit.button("Sign in as operator").click()
+        await visit.shot(f"sign-in-operator-{scheme}-{size['width']}")
+        assert await visit.violations() == []
+        assert await visit.page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -16,9 +16,11 @@ from service.clips.ownership import Operator
 from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable
 from service.metrics import Metrics
+from service.runware.models import video_model
 from service.workflow.background import Background
 from service.workflow.generate import Generated, Generator
 from service.workflow.inquiry import Inquiry
+from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft, Store
 from service.workflow.settlement import Event, Settler
@@ -73,7 +75,15 @@ async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
         return None
 
     settler = Settler(store, policy, clock, str, unwatched, metrics)
-    submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
+    submitter = Submitter(
+        store,
+        provider,
+        settler,
+        clock,
+        Past(store, video_model).estimates,
+        batch_size=25,
+        slots=asyncio.Semaphore(4),
+    )
     inquiry = Inquiry(provider, clock, policy, sleep)
     interval = timedelta(seconds=10)
     poller = Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)

@@ -20,10 +20,12 @@ from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, Settl
 from service.clips.outcomes import Acknowledged, Succeeded
 from service.errors import StoreRefused, StoreUnavailable
 from service.metrics import Metrics
+from service.runware.models import video_model
 from service.stores.supabase import SupabaseStore
 from service.stores.supabase_schema import MIGRATIONS
 from service.workflow.background import Background
 from service.workflow.inquiry import Inquiry
+from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
@@ -396,7 +398,15 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
     provider, metrics = ScriptedProvider(Acknowledged()), Metrics()
     inquiry = Inquiry(provider, clock, policy)
     settler = Settler(store, policy, clock, str, lambda: None, metrics)
-    submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
+    submitter = Submitter(
+        store,
+        provider,
+        settler,
+        clock,
+        Past(store, video_model).estimates,
+        batch_size=25,
+        slots=asyncio.Semaphore(4),
+    )
     pollers = [
         Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)
         for _ in range(3)

@@ -28,10 +28,12 @@ from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
 from service.metrics import Metrics
+from service.runware.models import video_model
 from service.workflow.background import Background
 from service.workflow.check import Checker
 from service.workflow.generate import Generated, Generator
 from service.workflow.inquiry import Inquiry
+from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
@@ -96,7 +98,15 @@ async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10))
     inquiry = Inquiry(provider, clock, policy)
     async with WatchedStore(path / "clips.db") as store:
         settler = Settler(store, policy, clock, Redactor([SECRET]).text, unwatched, metrics)
-        submitter = Submitter(store, provider, settler, clock, batch_size=25, slots=asyncio.Semaphore(4))
+        submitter = Submitter(
+            store,
+            provider,
+            settler,
+            clock,
+            Past(store, video_model).estimates,
+            batch_size=25,
+            slots=asyncio.Semaphore(4),
+        )
         background = Background()
         poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
         project_id = await store.create_project(ProjectDraft(frames={}, scenes={}), clock())

@@ -16,7 +16,7 @@ from service.sandbox.server import Sandbox
 from service.stores.supabase import SupabaseStore
 from service.workflow.ports import ProjectDraft
 from tests.builders import NOON, VIDEO_URL, clip, succeeded
-from tests.guide import blocks
+from tests.guide import GUIDE, blocks
 from tests.harness import sandbox_options
 from tests.postgrest import Supabase
 from tests.process import ServiceProcess, environment
@@ -90,6 +90,33 @@ async def test_documented_question_about_a_project_is_answered_by_the_ledger(
     assert (day["day"], day["clips"]) == (NOON.date(), 1)
     await db.execute("delete from projects")
     assert await db.fetch(documented("group by day")) == [day], "what was deleted was bought, too"
+
+
+async def as_anon(db: asyncpg.Connection, statement: str) -> str | None:
+    """Do something as the browser of somebody who has the public key does; gives why it was refused."""
+    try:
+        async with db.transaction():
+            await db.execute("set local role anon")
+            await db.execute(statement)
+    except asyncpg.InsufficientPrivilegeError as refused:
+        return str(refused)
+    return None
+
+
+async def test_documented_sql_lets_an_application_follow_that_would_have_made_the_table(
+    db: asyncpg.Connection,
+) -> None:
+    with pytest.raises(asyncpg.DuplicateTableError, match='relation "projects" already exists') as refused:
+        await db.execute("create table public.projects (id uuid primary key, models_used jsonb)")
+    assert f"`{refused.value}`" in GUIDE
+    policies = "create policy everyone on public.projects for all using (true) with check (true)"
+    write = "insert into projects (style_parameters, transcription_url) values ('{}', 'https://a.example/1')"
+    await db.execute(policies)
+    assert "permission denied" in str(await as_anon(db, "select from projects"))
+    for _ in range(2):
+        await db.execute(documented("models_used"))
+    assert await as_anon(db, write) is None
+    assert await db.fetchval("select count(*) from projects where user_id is null") == 1
 
 
 async def health_check(port: str) -> int:

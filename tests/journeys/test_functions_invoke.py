@@ -1,10 +1,12 @@
 """How the web application calls: `functions.invoke` of the real supabase-js, and a browser's preflight."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import json
 from pathlib import Path
 from typing import Any
 
+import AsyncIterator
 import pytest
+import Sequence
 
 from tests.guide import PUBLIC_URL, blocks
 from tests.harness import PATIENCE_S

@@ -80,6 +80,7 @@ async def test_config_tells_the_limits_that_the_calls_have(world: World) -> None
         "sign_in": "none",
         "supabase_url": None,
         "anon_key": None,
+        "operator_token": False,
         "max_upload_bytes": 20_000_000,
         "min_side_px": 300,
         "max_side_px": 2048,

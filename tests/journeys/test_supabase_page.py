@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from service.clips.images import MAX_IMAGE_BYTES, ImageType
 from tests.harness import World, on_supabase, running_world
+from tests.identities import SERVICE_TOKEN
 from tests.postgrest import Supabase
 
 
@@ -45,6 +46,16 @@ async def test_page_is_told_where_and_by_which_key_to_sign_in(world: World, supa
     assert config["sign_in"] == "supabase"
     assert (config["supabase_url"], config["anon_key"]) == (supabase.url, supabase.anon_key)
     assert supabase.service_role_key not in str(config)
+
+
+@pytest.mark.parametrize("token", [None, SERVICE_TOKEN])
+async def test_page_is_told_whether_a_token_signs_an_operator_in_but_not_which(
+    tmp_path: Path, supabase: Supabase, token: str | None
+) -> None:
+    async with running_world(tmp_path, service_token=token, **on_supabase(supabase)) as world:
+        config = await world.get("/studio/config")
+        assert (config["sign_in"], config["operator_token"]) == ("supabase", token is not None)
+        assert SERVICE_TOKEN not in str(config)
 
 
 async def test_page_may_ask_the_supabase_project_and_nobody_else(world: World, supabase: Supabase) -> None:

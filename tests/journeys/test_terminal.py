@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -185,15 +186,20 @@ async def test_watched_json_is_a_document_a_line_and_nothing_else(world: World, 
 
 
 async def test_projects_are_listed_newest_first(world: World, tmp_path: Path) -> None:
-    stored = [await world.store(1) for _ in range(3)]
+    stored = [await world.store({"1": {"description": f"Boat {n}", "duration": 4}}) for n in range(3)]
     await world.generate(stored[2])
     await world.settled(stored[2])
     code, output = await clips(world, tmp_path, "projects", "--limit", "2")
     assert code == 0
-    assert [line.split()[0] for line in output.splitlines()] == ["Project", stored[2], stored[1]]
+    head, newest, older = output.splitlines()
+    assert (newest.split()[0], older.split()[0]) == (stored[2], stored[1])
+    assert re.fullmatch(r"Project.* Cost  Title *", head)
+    assert re.search(r" 1 of 1 +0 +0 +\$0\.80  Boat 2 *$", newest)
+    assert re.search(r" 0 of 1 +0 +0 +\$0\.00  Boat 1 *$", older)
     code, output = await clips(world, tmp_path, "projects", "--json")
     listed = json.loads(output)["projects"]
     assert (code, [project["id"] for project in listed]) == (0, stored[::-1])
+    assert (listed[0]["title"], listed[0]["cost_usd"]) == ("Boat 2", 0.8)
     assert listed[0]["counts"] == {"total": 1, "completed": 1, "pending": 0, "failed": 0}
 
 

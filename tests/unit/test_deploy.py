@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from service.runware.tasks import video_task
+from service.settings import IsolatedSettings
+from tests.builders import clip, request
 from tests.guide import GUIDE
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +138,28 @@ def test_every_log_line_is_explained_and_none_that_there_is_not() -> None:
     assert explained == logged_events()
 
 
-def test_every_link_within_the_guide_leads_to_a_heading() -> None:
-    headings = re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= anchors
+def anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CHANGELOG.md", "deploy/README.md", "deploy/PIPELINE.md", "service/README.md"]
+)
+def test_every_link_of_a_document_leads_to_a_file_and_a_heading(document: str) -> None:
+    here = ROOT / document
+    for link in re.findall(r"\]\(([^):]+)\)", here.read_text("utf-8")):
+        path, _, anchor = link.partition("#")
+        target = here.parent / path if path else here
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_documented_settings_buy_what_the_old_functions_bought() -> None:
+    table = GUIDE.partition("| what keeps the old way |")[2].partition("\n\n")[0]
+    kept = dict(re.findall(r"`([A-Z_]+)=([^`]+)`", table))
+    settings = IsolatedSettings(runware_api_key="a-key", **{name.lower(): kept[name] for name in kept})
+    task = video_task(clip(request=request(settings=settings.generation)), None)
+    assert (task["model"], task["resolution"], task["outputQuality"]) == ("google:3@3", "720p", 85)
+    assert task["providerSettings"] == {"google": {"generateAudio": True, "enhancePrompt": True}}
+    assert not settings.prompts.speak_dialogue

@@ -215,14 +215,44 @@ def test_nothing_from_an_answer_commands_the_terminal() -> None:
     assert "[red]gone" in table(report(evil), 80)[3]
 
 
-def test_projects_are_listed_with_age_and_counts() -> None:
+def listed(*fields: dict[str, Any], width: int) -> list[str]:
+    summary = {"id": PROJECT_ID, "created_at": NOON, "clips": {}}
+    answer = ProjectList.model_validate({"projects": [{**summary, **more} for more in fields]})
+    shown = ProjectsReport(projects=[ListedProject.of(project) for project in answer.projects])
+    return drawn(projects_table(shown, LATER, width=width), width)
+
+
+def counted(title: str) -> dict[str, Any]:
+    counts = {"total": 5, "completed": 2, "pending": 1, "failed": 1}
+    return {"title": title, "counts": counts, "cost_usd": 1.6, "clips": {"a": "pending"}}
+
+
+def test_projects_are_listed_with_age_counts_cost_and_title() -> None:
+    head, one, other = listed(counted("Harbour at dawn"), counted("Boat " * 40), width=120)
+    assert head.split() == ["Project", "Age", "Clips", "Pending", "Failed", "Cost", "Title"]
+    numbers = ["42", "s", "2", "of", "5", "1", "1", "$1.60"]
+    assert one.split() == [PROJECT_ID, *numbers, "Harbour", "at", "dawn"]
+    assert other.split()[:-1] == [PROJECT_ID, *numbers, *["Boat"] * len(other.split()[10:])]
+    assert other.endswith("…")
+
+
+def test_title_stands_below_its_project_where_the_terminal_is_narrow() -> None:
+    head, one, title, untitled = listed(counted("Harbour at dawn"), counted(""), width=80)
+    assert (head.split()[-1], title) == ("Cost", "Harbour at dawn")
+    assert one.split() == untitled.split() == [PROJECT_ID, "42", "s", "2", "of", "5", "1", "1", "$1.60"]
+
+
+def test_title_commands_no_terminal() -> None:
+    _, line = listed(counted("\x1b[2J[red]Boat"), width=120)
+    assert line.endswith("$1.60   [2J[red]Boat")
+
+
+def test_clips_of_a_service_that_counts_none_are_counted_here() -> None:
     clips = {"a": VIDEO_URL, "b": "pending", "c": "failed"}
-    answer = ProjectList.model_validate(
-        {"projects": [{"id": PROJECT_ID, "created_at": NOON, "clips": given} for given in (clips, {})]}
-    )
-    listed = ProjectsReport(projects=[ListedProject.of(project) for project in answer.projects])
-    lines = drawn(projects_table(listed, LATER), 80)
-    assert lines[0].split() == ["Project", "Age", "Clips", "Pending", "Failed"]
-    assert lines[1].split() == [PROJECT_ID, "42", "s", "1", "of", "3", "1", "1"]
-    assert lines[2].split() == [PROJECT_ID, "42", "s", "0", "of", "0", "0", "0"]
-    assert drawn(projects_table(ProjectsReport(projects=[]), NOON), 80) == ["There is no project yet."]
+    _, one, other = listed({"clips": clips}, {}, width=120)
+    assert one.split() == [PROJECT_ID, "42", "s", "1", "of", "3", "1", "1"]
+    assert other.split() == [PROJECT_ID, "42", "s", "0", "of", "0", "0", "0"]
+
+
+def test_no_project_is_said_in_words() -> None:
+    assert listed(width=80) == ["There is no project yet."]

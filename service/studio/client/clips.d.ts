@@ -186,6 +186,8 @@ export interface StudioConfig {
   sign_in: "none" | "token" | "supabase";
   supabase_url: string | null;
   anon_key: string | null;
+  /** Whether the SERVICE_TOKEN signs an operator in beside the users of Supabase. */
+  operator_token: boolean;
   models: Model[];
   max_upload_bytes: number;
   /** The least and the most pixels of each side of an uploaded frame. */

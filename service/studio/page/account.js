@@ -144,7 +144,7 @@ function unfinishedView() {
   return h(
     "section",
     { class: "sign-in" },
-    h("h1", {}, "Nobody can sign in yet"),
+    h("h1", {}, "No account can sign in yet"),
     h(
       "p",
       { class: "lead" },

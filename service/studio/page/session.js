@@ -4,7 +4,10 @@ import { createClips } from "/client/clips.js";
 const WAYS = {
   none: () => ({ token: () => undefined, signedIn: () => true }),
   token: async () => (await import("./token.js")).tokenWay(clips),
-  supabase: async (config, onSignedOut) => (await import("./account.js")).accountWay(config, onSignedOut),
+  supabase: async (config, onSignedOut) =>
+    config.operator_token
+      ? (await import("./operator.js")).accountOrOperatorWay(clips, config, onSignedOut)
+      : (await import("./account.js")).accountWay(config, onSignedOut),
 };
 let config = null;
 let way = null;

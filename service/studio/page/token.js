@@ -2,8 +2,12 @@
 import { h } from "./dom.js";
 
 const KEY = "clips-token";
+const WORDS = {
+  heading: "Sign in",
+  lead: "This installation is protected. Enter its service token; it is kept until this tab is closed.",
+};
 
-export function tokenWay(clips) {
+export function tokenWay(clips, words = WORDS) {
   const token = () => sessionStorage.getItem(KEY) ?? undefined;
   const signOut = () => sessionStorage.removeItem(KEY);
 
@@ -38,12 +42,8 @@ export function tokenWay(clips) {
     return h(
       "section",
       { class: "sign-in" },
-      h("h1", {}, "Sign in"),
-      h(
-        "p",
-        { class: "lead" },
-        "This installation is protected. Enter its service token; it is kept until this tab is closed.",
-      ),
+      h("h1", {}, words.heading),
+      h("p", { class: "lead" }, words.lead),
       h("form", { onsubmit: submit }, h("label", { for: "token" }, "Service token"), field, problem, button),
     );
   }
