@@ -1,12 +1,11 @@
 """How the web application calls: `functions.invoke` of the real supabase-js, and a browser's preflight."""
 
-from collections.abc import json
+import json
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import AsyncIterator
 import pytest
-import Sequence
 
 from tests.guide import PUBLIC_URL, blocks
 from tests.harness import PATIENCE_S
