@@ -380,13 +380,15 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     """A project's row under its column names, its title as in the list, and its jobs in scene order.
 
     `model`, `resolution` and `audio` are what its next clips are made with: what was chosen for it, else the
-    installation's default. A job has those that it was made with.
+    installation's default. A job has those that it was made with. `problems` says of scenes why no clip can
+    be made of them as they are now.
     """
 
     title: str
     script: str | None
     scenes: Any
     frames: Any
+    problems: dict[str, str]
     model: str
     resolution: str
     audio: bool
@@ -400,6 +402,7 @@ class ProjectDetail(ProjectSummary, ProjectNews):
         return cls(
             **columns,
             title=title(row.script, row.scenes),
+            problems=dict(state.problems),
             model=settings.model,
             resolution=settings.resolution,
             audio=settings.generate_audio,

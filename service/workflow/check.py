@@ -2,6 +2,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.lifecycle import awaits_room
 from service.clips.models import ProjectId, SettledBy
 from service.clips.ownership import Caller
@@ -25,6 +26,7 @@ class Checker:
     store: Store
     inquiry: Inquiry
     settler: Settler
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
     _asked_at: dict[ProjectId, float] = field(default_factory=dict, init=False)
     _asking: set[ProjectId] = field(default_factory=set, init=False)
 
@@ -44,7 +46,7 @@ class Checker:
                 self._asking.discard(project_id)
             await self.settler.settle(events_of(outcomes, SettledBy.CHECK))
             clips = await self.store.current_clips(project_id)
-        return progress(clips, frame_problems(project))
+        return progress(clips, frame_problems(project, self.frame_rules))
 
     def _may_ask(self, project_id: ProjectId) -> bool:
         now = time.monotonic()

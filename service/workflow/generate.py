@@ -17,6 +17,7 @@ from tenacity import (
 from service.clips.catalogue import Catalogue
 from service.clips.doubts import BuyAgain, Wait, decide
 from service.clips.fingerprint import fingerprint
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.lifecycle import Policy
 from service.clips.models import (
     Choice,
@@ -125,6 +126,7 @@ class Generator:
     catalogue: Catalogue
     prompts: PromptRules
     on_change: Callable[[], None]
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
 
     async def generate(
         self, project_id: ProjectId, caller: Caller, choice: Choice | None = None
@@ -205,7 +207,8 @@ class Generator:
         settings = self.catalogue.settings(project.choice)
         model = self.catalogue.model(settings.model)
         limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
-        planned = plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
+        prompts = replace(self.prompts, limit=limit)
+        planned = plan(project, settings, model.durations_s, prompts, self.frame_rules)
         asked_for = scenes(planned)
         requests = {
             fingerprint(project_id, request): request
@@ -323,7 +326,7 @@ def _not_ready(problems: Mapping[SceneKey, str]) -> str:
     )
     if len(problems) > _MOST_LISTED:
         listed += f"; and {len(problems) - _MOST_LISTED} more"
-    return f"No scene has both of its frames ({listed}). Store what is missing, then call again."
+    return f"No scene has both of its frames where they can be used ({listed}). Mend that, then call again."
 
 
 def _raise_if_account_refused(after: Progress, new: Collection[TaskUUID]) -> None:
