@@ -52,7 +52,7 @@ class Sandbox:
             ledger = Ledger(self._options.max_jobs, self._clock)
             base_url = self._options.public_url.rstrip("/") or url
             runner = await stack.enter_async_context(
-                JobRunner(self._options, session, renderer, ledger, base_url)
+                JobRunner(self._options, session, renderer, ledger, base_url, {url, base_url})
             )
             app = web.Application(client_max_size=_MAX_BODY_BYTES)
             app.add_routes(Routes(self._options, ledger, runner, self._clock).table())
