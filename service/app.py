@@ -278,7 +278,11 @@ def _log_start(settings: Settings, callbacks: CallbackURLs) -> None:
     if not callbacks.enabled:
         log.warning("PUBLIC_URL is not set: no webhook is asked for, and the poller does all the work")
     if settings.frames_delivery.way is FramesWay.OUT_OF_REACH:
-        log.warning(settings.frames_delivery.sentence, remedy=settings.frames_delivery.remedy)
+        log.warning(
+            "uploaded frames are out of Runware's reach",
+            found=settings.frames_delivery.sentence,
+            remedy=settings.frames_delivery.remedy,
+        )
     if settings.allow_anon:
         log.warning(
             "ALLOW_ANON is set: everyone who has the project's public key can spend the account's credit"

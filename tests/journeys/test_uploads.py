@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from PIL import Image as Pillow
 
 from service.clips.images import MAX_IMAGE_BYTES
+from service.demo import playable
+from service.sandbox.server import Sandbox
 from tests.builders import LITE
 from tests.events import event_stream
-from tests.harness import World, running_service, running_world
+from tests.harness import World, running_service, running_world, sandbox_options
+from tests.process import ServiceProcess
 
 
 @pytest.fixture
@@ -154,10 +158,32 @@ async def test_with_no_public_address_uploaded_frames_become_a_clip_and_only_the
         (job,) = await world.settled(project_id)
         async with world.session.get(job["video_url"]) as response:
             video = await response.read()
-    assert (job["status"], video[4:8]) == ("succeeded", b"ftyp")
+    assert job["status"] == "succeeded"
+    assert playable(video, 4)
     encoded = base64.b64encode(image())[:60]
     assert encoded not in stored_bytes(world)
     assert encoded.decode() not in caplog.text
+
+
+async def test_first_run_with_a_key_alone_makes_a_playable_clip_of_two_uploaded_frames(
+    tmp_path: Path,
+) -> None:
+    """By `clips serve` without a PUBLIC_URL, and nobody fetches frames from this machine."""
+    sandbox = Sandbox(sandbox_options(private_frames="refuse"), files=tmp_path / "videos")
+    async with (
+        sandbox.serving() as sandbox_url,
+        ServiceProcess(sandbox_url, tmp_path, PUBLIC_URL="", WEBHOOK_SECRET="") as service,
+        aiohttp.ClientSession() as session,
+    ):
+        world = service.world(session)
+        project_id = await world.store({"1": {"duration": 4}}, await uploaded_pairs(world, 1))
+        await world.generate(project_id)
+        (job,) = await world.settled(project_id)
+        async with session.get(job["video_url"]) as response:
+            assert playable(await response.read(), 4)
+        assert (await world.ledger())["billed"] == 1
+    assert "uploaded_frames" in service.log
+    assert "base64" not in service.log
 
 
 async def test_lite_takes_uploaded_frames_as_plain_strings(tmp_path: Path) -> None:
