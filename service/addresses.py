@@ -1,6 +1,8 @@
 import ipaddress
 from urllib.parse import urlsplit
 
+_LOCAL_DOMAINS = (".localhost", ".local", ".internal", ".home.arpa")
+
 
 def is_address(host: str) -> bool:
     """Whether a host is an IP address, without a zone."""
@@ -16,6 +18,24 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_private(host: str) -> bool:
+    """Whether a host is out of the internet's reach, by its name or address alone: nothing is looked up.
+
+    So are addresses that are not global, names without a dot, and the domains that are kept out of the public
+    DNS (RFC 6761, 6762 and 8375; `internal` by ICANN).
+    """
+    name = host.rstrip(".").lower()
+    try:
+        # Names of the DNS don't end in a digit: parsing each of them would only take time.
+        address = ipaddress.ip_address(name) if ":" in name or name[-1:].isdigit() else None
+    except ValueError:
+        address = None
+    if address is None:
+        return "." not in name or name.endswith(_LOCAL_DOMAINS)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return not (mapped or address).is_global
 
 
 def http_url(value: str) -> str:

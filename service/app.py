@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from service.addresses import is_private
+from service.clips.frames import FrameRules, FramesWay
 from service.clips.lifecycle import Policy
 from service.logs import Redactor
 from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
+from service.runware.frames import Frames
 from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.settings import Settings
@@ -80,8 +84,21 @@ def runware_for(settings: Settings) -> RunwareClient:
         ask_concurrency=max(1, settings.runware_concurrency // 2),
         submit_within=timedelta(seconds=settings.submission_grace_seconds * _SUBMISSION_SHARE_OF_GRACE),
         callbacks=callbacks_for(settings),
+        # The rules say which uploads are kept here: none, with Supabase.
+        frames=Frames(frame_rules_for(settings), LocalUploads(settings.uploads_path, UPLOADS_PATH)),
         check=video_url_check(settings.video_hosts),
         ttl_seconds=settings.runware_ttl_seconds,
+    )
+
+
+def frame_rules_for(settings: Settings) -> FrameRules:
+    """Give what decides about frames' URLs."""
+    # An upload's URL may be from a time, or by a way, without the path of PUBLIC_URL.
+    bases = dict.fromkeys(("", urlsplit(settings.public_url or "").path))
+    return FrameRules(
+        upload_paths=() if settings.supabase_url else tuple(f"{base}{UPLOADS_PATH}/" for base in bases),
+        uploads_are_reached=settings.frames_delivery.way is not FramesWay.OUT_OF_REACH,
+        private_is_reached=is_private(urlsplit(settings.runware_api_url).hostname or ""),
     )
 
 
@@ -119,7 +136,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     store = store_for(settings)
     uploads = uploads_for(settings)
     runware = runware_for(settings)
-    watcher, metrics = Watcher(store), Metrics()
+    frame_rules = frame_rules_for(settings)
+    watcher, metrics = Watcher(store, frame_rules), Metrics()
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
     past = Past(store, video_model)
     submitter = Submitter(
@@ -146,13 +164,14 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         catalogue,
         settings.prompts,
         watcher.look_soon,
+        frame_rules,
     )
     handlers = Handlers(
         generator=generator,
         adopter=Adopter(generator, video_url_check(settings.video_hosts)),
-        checker=Checker(store, inquiry, settler, clock),
+        checker=Checker(store, inquiry, settler, clock, frame_rules),
         receiver=Receiver(settler),
-        projects=Projects(store, clock),
+        projects=Projects(store, clock, frame_rules),
         poller=poller,
         store=store,
         callbacks=callbacks,
@@ -289,6 +308,7 @@ def _log_start(settings: Settings, callbacks: CallbackURLs, *, alone: bool) -> N
         database=settings.supabase_url or str(settings.database_path.absolute()),
         poll_interval_s=settings.poll_interval_seconds,
         webhooks=callbacks.enabled,
+        uploaded_frames=settings.frames_delivery.way,
     )
     if not callbacks.enabled:
         log.warning("PUBLIC_URL is not set: no webhook is asked for, and the poller does all the work")
@@ -296,6 +316,12 @@ def _log_start(settings: Settings, callbacks: CallbackURLs, *, alone: bool) -> N
         log.warning(
             "another process serves the same database file: each polls, streams and counts on its own",
             database=str(settings.database_path.absolute()),
+        )
+    if settings.frames_delivery.way is FramesWay.OUT_OF_REACH:
+        log.warning(
+            "uploaded frames are out of Runware's reach",
+            found=settings.frames_delivery.sentence,
+            remedy=settings.frames_delivery.remedy,
         )
     if settings.allow_anon:
         log.warning(

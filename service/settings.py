@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from service.addresses import http_url, is_loopback
 from service.apikeys import KeyKind, claimed_kind
 from service.clips.catalogue import Catalogue
+from service.clips.frames import FramesDelivery, frames_delivery
 from service.clips.models import GenerationSettings
 from service.clips.prompts import PromptRules
 from service.errors import ServiceError
@@ -229,6 +230,11 @@ class Settings(BaseSettings):
     def uploads_path(self) -> Path:
         """The folder of the uploaded frames: beside the database, and named after it."""
         return self.database_path.with_name(f"{self.database_path.stem}-uploads")
+
+    @property
+    def frames_delivery(self) -> FramesDelivery:
+        """How uploaded frames get to Runware."""
+        return frames_delivery(self.public_url, self.supabase_url)
 
     @property
     def secrets(self) -> tuple[str, ...]:

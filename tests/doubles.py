@@ -27,8 +27,12 @@ class ScriptedProvider:
         self.submitted: list[TaskUUID] = []
         self.asked: list[TaskUUID] = []
         self.traced: list[TaskUUID] = []
+        self.frame_bytes = 0
         self.before_submission: Callable[[Sequence[Clip]], Awaitable[None]] | None = None
         self.before_answer: Callable[[], Awaitable[None]] | None = None
+
+    async def bytes_sent(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, int]:
+        return {clip.task_uuid: self.frame_bytes for clip in clips}
 
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         if self.before_submission is not None:

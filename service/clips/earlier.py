@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from service.clips.fingerprint import fingerprint
+from service.clips.frames import http_parts
 from service.clips.models import Clip, ClipRequest, ClipStatus, Project, ProjectOverview, SettledBy, TaskUUID
 from service.clips.outcomes import Failed, Outcome, Succeeded
-from service.clips.planning import is_http_url
 from service.errors import AdoptionRefused
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -138,4 +138,4 @@ def _earlier_clip(task_uuid: object, shown: object) -> EarlierClip | None:
         return EarlierClip(task, "pending")
     if shown == "failed":
         return EarlierClip(task, "failed")
-    return EarlierClip(task, "completed", shown) if is_http_url(shown) else None
+    return EarlierClip(task, "completed", shown) if http_parts(shown) is not None else None

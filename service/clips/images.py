@@ -1,5 +1,6 @@
 """What an uploaded file really is, told from its first bytes: no name and no header is believed."""
 
+import re
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,6 +8,7 @@ from enum import StrEnum
 # Runware documents "20MB"; of its two readings this is the smaller.
 MAX_IMAGE_BYTES = 20_000_000
 
+_KEPT_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z]+)")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 # Start-of-frame markers; C4, C8 and CC in their midst mean something else.
@@ -25,6 +27,12 @@ class ImageType(StrEnum):
     def suffix(self) -> str:
         """The end of a file's name."""
         return {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}[self.value]
+
+
+def kept_image_type(name: str) -> ImageType | None:
+    """Tell the kind of a kept image by its name, which is the SHA-256 of its content; None for any other."""
+    match = _KEPT_NAME.fullmatch(name)
+    return next((kind for kind in ImageType if match and kind.suffix == match[1]), None)
 
 
 @dataclass(frozen=True, slots=True)

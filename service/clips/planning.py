@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
+from service.clips.frames import FrameRules, http_parts
 from service.clips.models import (
     Clip,
     ClipRequest,
@@ -33,9 +33,13 @@ class Plan:
 
 
 def plan(
-    project: Project, settings: GenerationSettings, durations_s: Sequence[int], prompts: PromptRules
+    project: Project,
+    settings: GenerationSettings,
+    durations_s: Sequence[int],
+    prompts: PromptRules,
+    frame_rules: FrameRules,
 ) -> Plan:
-    """Plan one clip for each scene that has both frames as http(s) URLs.
+    """Plan one clip for each scene that has both frames, at http(s) URLs from which they get to Runware.
 
     `durations_s` are the whole seconds that the model of the settings makes, ascending.
     """
@@ -43,7 +47,7 @@ def plan(
     frames, scenes = _mapping(project.frames), _mapping(project.scenes)
     problems: dict[SceneKey, str] = {}
     requests: list[ClipRequest] = []
-    for key, problem in frame_problems(project).items():
+    for key, problem in frame_problems(project, frame_rules).items():
         if problem is not None:
             problems[key] = problem
             continue
@@ -61,10 +65,10 @@ def plan(
     return Plan(requests, problems)
 
 
-def frame_problems(project: Project) -> dict[SceneKey, str | None]:
+def frame_problems(project: Project, rules: FrameRules) -> dict[SceneKey, str | None]:
     """Say of each scene what its frames lack for a clip, None where they are complete; in scene order."""
     frames = _mapping(project.frames)
-    return {key: _frames_problem(_mapping(frames.get(key))) for key in _scene_keys(project)}
+    return {key: _frames_problem(_mapping(frames.get(key)), rules) for key in _scene_keys(project)}
 
 
 def choose(
@@ -146,15 +150,6 @@ def duration_s(wanted: object, durations_s: Sequence[int]) -> int:
     return next((duration for duration in durations_s if duration >= seconds), durations_s[-1])
 
 
-def is_http_url(text: str) -> bool:
-    """Whether a text is an http(s) URL with a host; never an error."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
 def _scene_keys(project: Project) -> list[SceneKey]:
     keys = {*_mapping(project.frames), *_mapping(project.scenes)}
     return [SceneKey(key) for key in sorted(keys, key=scene_order)]
@@ -169,13 +164,17 @@ def _seconds(wanted: object) -> float | None:
     return wanted if isinstance(wanted, int) or math.isfinite(wanted) else None
 
 
-def _frames_problem(pair: Mapping[str, object]) -> str | None:
-    missing = [name for name in ("first_frame", "last_frame") if not _text(pair.get(name))]
+def _frames_problem(pair: Mapping[str, object], rules: FrameRules) -> str | None:
+    urls = {name: _text(pair.get(name)) for name in ("first_frame", "last_frame")}
+    missing = [name for name, url in urls.items() if not url]
     if missing:
         return f"{' and '.join(missing)} missing"
-    for name in ("first_frame", "last_frame"):
-        if not is_http_url(_text(pair[name])):
+    for name, url in urls.items():
+        if http_parts(url) is None:
             return f"{name} is not an http(s) URL"
+    for name, url in urls.items():
+        if problem := rules.problem(url):
+            return f"{name} is {problem}"
     return None
 
 

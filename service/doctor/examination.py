@@ -8,8 +8,9 @@ from http import HTTPStatus
 
 import aiohttp
 
-from service.app import callbacks_for, runware_for, store_for
+from service.app import callbacks_for, frame_rules_for, runware_for, store_for
 from service.clips.estimate import PastClip, price
+from service.clips.frames import FramesWay
 from service.clips.models import TaskUUID
 from service.doctor.account import Access, accepts_key, access, credit_finding, key_finding
 from service.doctor.findings import Finding, Verdict
@@ -33,8 +34,9 @@ async def examine(settings: Settings, *, public_url: bool = True) -> AsyncIterat
         yield finding
     if public_url:
         yield await public_url_finding(settings)
+    yield _frames(settings)
     if settings.supabase_url:
-        yield _page(settings)
+        yield page_finding(settings)
 
 
 async def _database(settings: Settings) -> Finding:
@@ -121,16 +123,41 @@ async def public_url_finding(settings: Settings) -> Finding:
         )
 
 
-def _page(settings: Settings) -> Finding:
+def _frames(settings: Settings) -> Finding:
+    delivery = settings.frames_delivery
+    if delivery.way is not FramesWay.OUT_OF_REACH:
+        return Finding("Frames", Verdict.OK, delivery.sentence)
+    # A sandbox on this machine may take them.
+    verdict = Verdict.WARNING if frame_rules_for(settings).private_is_reached else Verdict.FAILED
+    return Finding("Frames", verdict, delivery.sentence, delivery.remedy)
+
+
+def page_finding(settings: Settings) -> Finding:
+    """Say who can sign in on the page beside Supabase, and so whether anybody sees a project on it."""
     part = "Page"
-    if not settings.supabase_anon_key:
+    accounts, operators = bool(settings.supabase_anon_key), settings.service_token is not None
+    if accounts and operators:
+        found = "The project's users can sign in on it, and operators by the SERVICE_TOKEN."
+        return Finding(part, Verdict.OK, found)
+    if operators:
+        found = "Operators can sign in on it by the SERVICE_TOKEN, users can't: SUPABASE_ANON_KEY is not set."
+        return Finding(part, Verdict.OK, found)
+    if accounts and settings.allow_anon:
         return Finding(
             part,
             Verdict.WARNING,
-            "Nobody can sign in on it: SUPABASE_ANON_KEY is not set.",
-            "Set it to the project's anon or publishable key, and restart.",
+            "The project's users can sign in on it; where the application has none, nobody sees a project.",
+            "Set SERVICE_TOKEN, restart, and sign in on the page as operator.",
         )
-    return Finding(part, Verdict.OK, "The project's users can sign in on it.")
+    if accounts:
+        return Finding(part, Verdict.OK, "The project's users can sign in on it.")
+    return Finding(
+        part,
+        Verdict.WARNING,
+        "Nobody can sign in on it: neither SUPABASE_ANON_KEY nor SERVICE_TOKEN is set.",
+        "Set SUPABASE_ANON_KEY to the project's anon or publishable key for its users, or SERVICE_TOKEN for "
+        "operators, and restart.",
+    )
 
 
 def recognised(part: str, public_url: str, status: int, body: str) -> Finding:

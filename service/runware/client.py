@@ -1,4 +1,6 @@
 import asyncio
+import io
+import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,10 +21,11 @@ from tenacity import (
 
 from service.clips.lifecycle import after_unclear_send
 from service.clips.models import Clip, Failure, FailureKind, TaskUUID
-from service.clips.outcomes import Absent, Outcome, Throttled, Unclear, Unknown
+from service.clips.outcomes import Absent, Failed, Outcome, Throttled, Unclear, Unknown
 from service.runware.account import Account, after_balance, read_account
 from service.runware.answers import Answer, NoJSON, Reply, read_archive, read_status, read_submission
 from service.runware.callbacks import CallbackURLs
+from service.runware.frames import Frames
 from service.runware.results import URLCheck
 from service.runware.tasks import Task, account_task, archive_task, status_task, video_task
 
@@ -33,9 +36,12 @@ _SUBMIT_BACK_OFF_FOR = timedelta(seconds=25)
 # A question is asked again by the next tick anyway.
 _ASK_BACK_OFF_FOR = timedelta(seconds=5)
 _ACCOUNT_WITHIN = timedelta(seconds=5)
-# Far beyond the answer to the largest batch.
-_MAX_ANSWER_BYTES = 16 * 2**20
+# Far beyond the answer to the largest batch, unless Runware's archive gives back the frames that went along.
+_MAX_ANSWER_BYTES = 64 * 2**20
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+# Frames take long to send where the line is slow: here the time of the submission bounds that.
+_SUBMISSION_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
+_JSON = {"Content-Type": "application/json"}
 # Full jitter, so that clients who were refused together don't come back together.
 _JITTER = wait_random_exponential(multiplier=0.5, max=8)
 
@@ -50,6 +56,10 @@ class _Busy(Exception):
 
 class _NoAnswer(Exception):
     """The request may or may not have arrived: no answer came back."""
+
+
+class _TooLong(_NoAnswer):
+    """The answer is longer than is read; a smaller question may get a shorter one."""
 
 
 class RunwareClient:
@@ -70,6 +80,7 @@ class RunwareClient:
         ask_concurrency: int,
         submit_within: timedelta,
         callbacks: CallbackURLs,
+        frames: Frames,
         check: URLCheck,
         ttl_seconds: int | None = None,
     ) -> None:
@@ -79,6 +90,7 @@ class RunwareClient:
         self._ask_slots = asyncio.Semaphore(ask_concurrency)
         self._submit_within = submit_within
         self._callbacks = callbacks
+        self._frames = frames
         self._check = check
         self._ttl_seconds = ttl_seconds
         self._session: aiohttp.ClientSession | None = None
@@ -98,20 +110,21 @@ class RunwareClient:
         if self._session is not None:
             await self._session.close()
 
+    async def bytes_sent(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, int]:
+        """Say of each clip how many bytes its frames add to a request."""
+        return await self._frames.bytes_sent(clips)
+
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
-        """Send one batch of clips' tasks; an outcome for each, `Unclear` where it may or may not be taken."""
-        tasks = {
-            clip.task_uuid: video_task(clip, self._callbacks.url(clip.task_uuid), self._ttl_seconds)
-            for clip in clips
+        """Send one batch of clips' tasks; an outcome for each, `Unclear` where it may or may not be taken.
+
+        A clip that a frame of its own keeps from being sent has failed; the others are sent.
+        """
+        outcomes: dict[TaskUUID, Outcome] = {
+            clip.task_uuid: Unclear("the submission took too long") for clip in clips
         }
-        outcomes: dict[TaskUUID, Outcome] = dict.fromkeys(tasks, Unclear("the submission took too long"))
-
-        async def exchange(batch: Sequence[TaskUUID]) -> Answer:
-            return await self._submit_batch(batch, tasks)
-
         with suppress(TimeoutError):
             async with asyncio.timeout(self._submit_within.total_seconds()):
-                await _carry_through(list(tasks), exchange, outcomes)
+                await self._send(clips, outcomes)
         return await self._settle_credit(outcomes)
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
@@ -134,6 +147,23 @@ class RunwareClient:
                 return await self._post(tasks)
         except (TimeoutError, _NoAnswer) as error:
             return str(error) or "Runware did not answer in time"
+
+    async def _send(self, clips: Sequence[Clip], outcomes: dict[TaskUUID, Outcome]) -> None:
+        enclosed = await self._frames.enclosures(clips)
+        outcomes |= {task_uuid: Failed(failure) for task_uuid, failure in enclosed.failures.items()}
+        tasks = {
+            clip.task_uuid: video_task(
+                clip, self._callbacks.url(clip.task_uuid), self._ttl_seconds, enclosed.data_uris
+            )
+            for clip in clips
+            if clip.task_uuid not in enclosed.failures
+        }
+
+        async def exchange(batch: Sequence[TaskUUID]) -> Answer:
+            return await self._submit_batch(batch, tasks)
+
+        if tasks:
+            await _carry_through(list(tasks), exchange, outcomes)
 
     async def _settle_credit(self, outcomes: Mapping[TaskUUID, Outcome]) -> Mapping[TaskUUID, Outcome]:
         """Find out by the balance whether the account is empty, where Runware gave that as its reason."""
@@ -171,7 +201,8 @@ class RunwareClient:
                         waiting = _without(waiting, found)
                     if not waiting:
                         return Answer(found)
-                    reply = await self._post([tasks[task_uuid] for task_uuid in waiting])
+                    batch_tasks = [tasks[task_uuid] for task_uuid in waiting]
+                    reply = await self._post(batch_tasks, _SUBMISSION_TIMEOUT)
                     answer = read_submission(waiting, reply, self._check)
                     # Unlike a 429, a 5xx or a time-out may have come after the tasks were taken.
                     doubtful |= reply.busy and reply.status != HTTPStatus.TOO_MANY_REQUESTS
@@ -223,15 +254,20 @@ class RunwareClient:
                         found |= answer.outcomes
                         waiting = _without(waiting, found)
                         _raise_if_busy(reply, waiting)
+        except _TooLong as error:
+            return Answer(found, Unclear(str(error)), divisible=True)
         except (_Busy, _NoAnswer) as error:
             return Answer(found | dict.fromkeys(waiting, Unclear(str(error))))
         return replace(answer, outcomes={**found, **answer.outcomes}) if waiting else Answer(found)
 
-    async def _post(self, tasks: Sequence[Task]) -> Reply:
+    async def _post(self, tasks: Sequence[Task], limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT) -> Reply:
         if self._session is None:
             raise RuntimeError("RunwareClient is used outside its `async with`.")
+        body = await asyncio.to_thread(_body, tasks)
         try:
-            async with self._session.post(self._url, json=tasks, allow_redirects=False) as response:
+            async with self._session.post(
+                self._url, data=body, headers=_JSON, timeout=limits, allow_redirects=False
+            ) as response:
                 return Reply(response.status, _json(await _read(response)), _seconds(response.headers))
         except TimeoutError as error:
             raise _NoAnswer("Runware did not answer in time") from error
@@ -314,12 +350,17 @@ def _wait(state: RetryCallState) -> float:
     return max(float(_JITTER(state)), asked_for or 0.0)
 
 
+def _body(tasks: Sequence[Task]) -> io.BytesIO:
+    # A file, as aiohttp sends one in pieces.
+    return io.BytesIO(json.dumps(tasks).encode())
+
+
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > _MAX_ANSWER_BYTES:
-            raise _NoAnswer(f"Runware's answer is longer than {_MAX_ANSWER_BYTES >> 20} MiB")
+            raise _TooLong(f"Runware's answer is longer than {_MAX_ANSWER_BYTES >> 20} MiB")
     return bytes(body)
 
 

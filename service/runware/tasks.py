@@ -1,5 +1,6 @@
 import uuid
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from service.clips.models import Clip, ClipRequest, TaskUUID
 from service.runware.models import FrameForm, TaskForm, task_form
@@ -10,19 +11,25 @@ RESERVED_KEYS = frozenset({"taskType", "taskUUID", "webhookURL"})
 Task = dict[str, object]
 
 
-def video_task(clip: Clip, callback_url: str | None, ttl_seconds: int | None = None) -> Task:
+def video_task(
+    clip: Clip,
+    callback_url: str | None,
+    ttl_seconds: int | None = None,
+    data_uris: Mapping[str, str] = MappingProxyType({}),
+) -> Task:
     """Build the `videoInference` task of a clip.
 
     The same clip always gives the same task, so that sending it again is safe. With frames the video takes
     their aspect, and `width` and `height` may not be sent. `ttl_seconds` is how long the video's link shall
-    live; it is no part of the fingerprint, since it does not decide what is made.
+    live; it is no part of the fingerprint, since it does not decide what is made. `data_uris`
+    stand in for the URLs of frames that Runware can't fetch, and are found by these.
     """
     settings = clip.request.settings
     form = task_form(settings.model)
     task: Task = {
         "model": settings.model,
         "positivePrompt": clip.request.prompt,
-        "inputs": {"frameImages": _frame_images(clip.request, form)},
+        "inputs": {"frameImages": _frame_images(clip.request, form, data_uris)},
         "duration": clip.request.duration_s,
         "numberResults": 1,
         "outputType": "URL",
@@ -72,10 +79,8 @@ def merge_patch(target: Mapping[str, object], patch: Mapping[str, object]) -> Ta
     return merged
 
 
-def _frame_images(request: ClipRequest, form: TaskForm) -> list[object]:
+def _frame_images(request: ClipRequest, form: TaskForm, data_uris: Mapping[str, str]) -> list[object]:
+    first, last = (data_uris.get(url, url) for url in (request.first_frame, request.last_frame))
     if form.frames is FrameForm.PLAIN:
-        return [request.first_frame, request.last_frame]
-    return [
-        {"image": request.first_frame, "frame": "first"},
-        {"image": request.last_frame, "frame": "last"},
-    ]
+        return [first, last]
+    return [{"image": first, "frame": "first"}, {"image": last, "frame": "last"}]

@@ -4,9 +4,12 @@ import asyncio
 import base64
 import binascii
 import io
+import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import aiohttp
 from PIL import Image
@@ -31,10 +34,18 @@ class Frame:
 
 
 class FrameReader:
-    """Turns frame URLs into frames. The session is its owner's to close."""
+    """Turns frame URLs into frames. The session is its owner's to close.
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    Runware can't reach loopback and private addresses. So with `refuse_private` no frame there is read but
+    the sandbox's own samples, below its addresses `own_urls`.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, own_urls: Collection[str], *, refuse_private: bool
+    ) -> None:
         self._session = session
+        self._own_origins = {_origin(url) for url in own_urls}
+        self._refuse_private = refuse_private
 
     async def read(self, url: str) -> Frame:
         """Return the frame behind an http(s) URL or a base64 data URI.
@@ -44,7 +55,16 @@ class FrameReader:
         """
         if url[:5].lower() == "data:":
             return await asyncio.to_thread(_unpack, url)
+        if self._refuse_private and _is_private(url) and not self._is_sample(url):
+            raise JobFailedError(
+                "downloadFailed",
+                "A frame's URL is at a loopback or private address, which can't be reached from the internet",
+                "inputs.frameImages",
+            )
         return await asyncio.to_thread(_judged, await self._fetch(url))
+
+    def _is_sample(self, url: str) -> bool:
+        return _origin(url) in self._own_origins and urlsplit(url).path.startswith("/frames/")
 
     async def _fetch(self, url: str) -> bytes:
         timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
@@ -71,6 +91,22 @@ async def draw_stand_in(prompt: str, size: tuple[int, int]) -> tuple[Frame, Fram
         return Frame(first, sha256(first).hexdigest(), size), Frame(last, sha256(last).hexdigest(), size)
 
     return await asyncio.to_thread(both)
+
+
+def _is_private(url: str) -> bool:
+    """Whether a URL's host is out of the internet's reach, by its address or by a local name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Return host and port, the names of this machine being one."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return "localhost" if host in {"127.0.0.1", "::1"} else host, parts.netloc.rpartition(":")[2]
 
 
 def _unpack(data_uri: str) -> Frame:

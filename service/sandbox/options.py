@@ -1,6 +1,6 @@
 """How a sandbox behaves: its faults, which can be replaced while it runs, and the settings it starts with."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -95,6 +95,11 @@ class SandboxOptions(Faults):
         default="",
         pattern=r"^(https?://[^\s?#]+)?$",
         description="Base of the video URLs it hands out; empty uses the address it listens on.",
+    )
+    private_frames: Literal["refuse", "take"] = Field(
+        default="refuse",
+        description="Frames at loopback and private addresses, which Runware can't reach: refused, or taken. "
+        "The sandbox's own sample frames are taken in any case.",
     )
     min_seconds: Seconds = Field(default=3, description="Shortest time that a job takes.")
     max_seconds: Seconds = Field(default=8, description="Longest time that a job takes, faults apart.")

@@ -46,10 +46,11 @@ class JobRunner:
         renderer: Renderer,
         ledger: Ledger,
         base_url: str,
+        own_urls: Collection[str],
     ) -> None:
         self._options = options
         self._session = session
-        self._frames = FrameReader(session)
+        self._frames = FrameReader(session, own_urls, refuse_private=options.private_frames == "refuse")
         self._renderer = renderer
         self._webhooks = WebhookSender(session, options)
         self._ledger = ledger

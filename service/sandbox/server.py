@@ -54,7 +54,7 @@ class Sandbox:
             ledger = Ledger(self._options.max_jobs, self._clock)
             base_url = self._options.public_url.rstrip("/") or url
             runner = await stack.enter_async_context(
-                JobRunner(self._options, session, renderer, ledger, base_url)
+                JobRunner(self._options, session, renderer, ledger, base_url, {url, base_url})
             )
             reception = Reception(self._options, ledger, runner, self._clock)
             app = web.Application(client_max_size=_MAX_BODY_BYTES)

@@ -7,8 +7,9 @@ that they don't have. Nothing is ever deleted, since a project may be generated 
 import asyncio
 import hashlib
 import os
-import re
 import tempfile
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -16,12 +17,11 @@ import httpx
 from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
-from service.clips.images import ImageType
+from service.clips.images import ImageType, kept_image_type
 from service.errors import StoreUnavailable
 from service.stores.supabase import ONCE_MORE
 
 BUCKET = "images"
-_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z]+)")
 # For each part of a request; twenty megabytes come in many.
 _TIMEOUT = httpx.Timeout(20, connect=5)
 _YEAR_S = 365 * 24 * 3600
@@ -42,12 +42,31 @@ class LocalUploads:
 
     async def find(self, name: str) -> tuple[Path, ImageType] | None:
         """Find a kept image by its name; None for any other name."""
-        match = _NAME.fullmatch(name)
-        image_type = next((kind for kind in ImageType if match and kind.suffix == match[1]), None)
+        image_type = kept_image_type(name)
         path = self._folder / name
         if image_type is None or not await asyncio.to_thread(path.is_file):
             return None
         return path, image_type
+
+    async def sizes(self, names: Collection[str]) -> Mapping[str, int]:
+        """Give the sizes of kept images in bytes; what can't be read is left out."""
+        return await asyncio.to_thread(self._sizes, names)
+
+    async def read(self, name: str) -> bytes | None:
+        """Read a kept image; None if there is none of this name, or it can't be read."""
+        if kept_image_type(name) is None:
+            return None
+        try:
+            return await asyncio.to_thread((self._folder / name).read_bytes)
+        except OSError:
+            return None
+
+    def _sizes(self, names: Collection[str]) -> Mapping[str, int]:
+        sizes: dict[str, int] = {}
+        for name in filter(kept_image_type, names):
+            with suppress(OSError):
+                sizes[name] = (self._folder / name).stat().st_size
+        return sizes
 
     def _write(self, name: str, image: bytes) -> None:
         path = self._folder / name

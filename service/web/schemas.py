@@ -446,7 +446,8 @@ class ProjectDetail(ProjectSummary, ProjectNews):
 
     `model`, `resolution` and `audio` are what its next clips are made with: what was chosen for it, else the
     installation's default. A job has those that it was made with. `earlier` are the clips of a project of
-    which the ledger has none; `counts` has them, too.
+    which the ledger has none; `counts` has them, too. `problems` says of scenes why no clip can be made of
+    them as they are now.
     """
 
     title: str
@@ -454,6 +455,7 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     script: str | None
     scenes: Any
     frames: Any
+    problems: dict[str, str]
     model: str
     resolution: str
     audio: bool
@@ -468,6 +470,7 @@ class ProjectDetail(ProjectSummary, ProjectNews):
             **columns,
             title=title(row.script, row.scenes),
             earlier=EarlierJob.listed(state.earlier),
+            problems=dict(state.problems),
             model=settings.model,
             resolution=settings.resolution,
             audio=settings.generate_audio,

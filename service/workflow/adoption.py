@@ -60,5 +60,5 @@ class Adopter:
             log.info("earlier clips adopted", project=project_id, clips=len(clips))
         if not all(clip.adopted for clip in current):
             raise AdoptionRefused(_TAKEN_OVER)
-        after = progress(current, frame_problems(project))
+        after = progress(current, frame_problems(project, self.generator.frame_rules))
         return Generated(after, after.scenes, planned.problems, earlier=earlier)

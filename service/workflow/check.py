@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from service.clips.earlier import EarlierClip, after_ends, earlier_clips, ended
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.lifecycle import awaits_room
 from service.clips.models import Clip, Project, ProjectId, SettledBy
 from service.clips.ownership import Caller
@@ -37,6 +38,7 @@ class Checker:
     inquiry: Inquiry
     settler: Settler
     clock: Clock
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
     _asked_at: dict[ProjectId, float] = field(default_factory=dict, init=False)
     _asking: set[ProjectId] = field(default_factory=set, init=False)
 
@@ -61,7 +63,7 @@ class Checker:
                 self._asking.discard(project_id)
             await self.settler.settle(events_of(outcomes, SettledBy.CHECK))
             clips = await self.store.current_clips(project_id)
-        return progress(clips, frame_problems(project))
+        return progress(clips, frame_problems(project, self.frame_rules))
 
     async def _check_earlier(self, project: Project, earlier: Sequence[EarlierClip]) -> Sequence[EarlierClip]:
         """Bring the pending clips of before the ledger up to date, where Runware says how they ended."""

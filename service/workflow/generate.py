@@ -19,6 +19,7 @@ from service.clips.catalogue import Catalogue
 from service.clips.doubts import BuyAgain, Wait, decide
 from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.fingerprint import fingerprint
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.lifecycle import Policy
 from service.clips.models import (
     Choice,
@@ -129,6 +130,7 @@ class Generator:
     catalogue: Catalogue
     prompts: PromptRules
     on_change: Callable[[], None]
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
 
     async def generate(
         self, project_id: ProjectId, caller: Caller, choice: Choice | None = None
@@ -210,7 +212,8 @@ class Generator:
         settings = self.catalogue.settings(project.choice)
         model = self.catalogue.model(settings.model)
         limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
-        return plan(project, settings, model.durations_s, replace(self.prompts, limit=limit))
+        prompts = replace(self.prompts, limit=limit)
+        return plan(project, settings, model.durations_s, prompts, self.frame_rules)
 
     async def _order(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> _Order:
         project = await existing_project(self.store, project_id, caller)
@@ -338,7 +341,7 @@ def _not_ready(problems: Mapping[SceneKey, str]) -> str:
     )
     if len(problems) > _MOST_LISTED:
         listed += f"; and {len(problems) - _MOST_LISTED} more"
-    return f"No scene has both of its frames ({listed}). Store what is missing, then call again."
+    return f"No scene has both of its frames where they can be used ({listed}). Mend that, then call again."
 
 
 def _raise_if_account_refused(after: Progress, new: Collection[TaskUUID]) -> None:

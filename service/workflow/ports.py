@@ -170,8 +170,14 @@ class Uploads(Protocol):
 class Provider(Protocol):
     """Runware, as the workflow sees it. No method raises for what Runware answers or fails to."""
 
+    async def bytes_sent(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, int]:
+        """Say of each clip how many bytes its frames add to a request; 0 where the provider fetches them."""
+
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
-        """Send the tasks of at most one batch, and give an outcome for each."""
+        """Send the tasks of at most one batch, and give an outcome for each.
+
+        Frames that the provider can't fetch are read now. Failed, for a clip of which that is not possible.
+        """
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
         """Ask how these tasks stand; an outcome for each, Unclear for those not answered in time.

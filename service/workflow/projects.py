@@ -2,6 +2,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.clips.earlier import EarlierClip, earlier_clips
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey
 from service.clips.ownership import Anonymous, Caller, User, answers_to
 from service.clips.planning import frame_problems
@@ -27,7 +28,8 @@ class ProjectState:
     """A project and its current clips, as they stood at one sequence number.
 
     `changed_at` has the sequence number of each clip's scene's last change; `edited` is that of the last edit
-    of the project itself. Never changed in place: who holds one may go on reading it.
+    of the project itself. `frame_rules` say which frames can be used. Never changed in place: who holds
+    one may go on reading it.
     """
 
     project: Project
@@ -36,11 +38,12 @@ class ProjectState:
     sequence: int
     edited: int
     cost_usd: float
+    frame_rules: FrameRules
 
     @classmethod
-    def of(cls, project: Project, changes: Changes) -> "ProjectState":
+    def of(cls, project: Project, changes: Changes, frame_rules: FrameRules) -> "ProjectState":
         """Put together a project and all changes since its beginning."""
-        return cls(project, {}, {}, 0, 0, 0).after(project, changes)
+        return cls(project, {}, {}, 0, 0, 0, frame_rules).after(project, changes)
 
     def after(self, project: Project, changes: Changes) -> "ProjectState":
         """Give the state after some changes; `project` has been read after them if they were an edit."""
@@ -51,6 +54,7 @@ class ProjectState:
             changes.sequence,
             changes.edited,
             changes.cost_usd,
+            self.frame_rules,
         )
 
     @property
@@ -58,7 +62,13 @@ class ProjectState:
         """Where each scene stands."""
         if self.earlier:
             return Progress([], self.earlier)
-        return progress(self.clips.values(), frame_problems(self.project))
+        return progress(self.clips.values(), frame_problems(self.project, self.frame_rules))
+
+    @property
+    def problems(self) -> Mapping[SceneKey, str]:
+        """What keeps scenes, as they are now, from being made into clips."""
+        problems = frame_problems(self.project, self.frame_rules)
+        return {scene: problem for scene, problem in problems.items() if problem}
 
     @property
     def earlier(self) -> Sequence[EarlierClip]:
@@ -75,7 +85,9 @@ class ProjectState:
         return [clip for scene, clip in self.clips.items() if self.changed_at[scene] > sequence]
 
 
-async def read_state(store: Store, project_id: ProjectId, caller: Caller) -> ProjectState:
+async def read_state(
+    store: Store, project_id: ProjectId, caller: Caller, frame_rules: FrameRules
+) -> ProjectState:
     """Read a project that answers to the caller, from its beginning.
 
     Raises ProjectNotFound and StoreUnavailable.
@@ -85,7 +97,7 @@ async def read_state(store: Store, project_id: ProjectId, caller: Caller) -> Pro
     project = await existing_project(store, project_id, caller)
     if project_id not in found:
         raise ProjectNotFound(project_id)
-    return ProjectState.of(project, found[project_id])
+    return ProjectState.of(project, found[project_id], frame_rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,7 @@ class Projects:
 
     store: Store
     clock: Clock
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
 
     async def create(self, draft: ProjectDraft, caller: Caller) -> ProjectId:
         """Store a new project, which belongs to the caller if they are a user. Raises StoreUnavailable."""
@@ -112,4 +125,4 @@ class Projects:
 
     async def detail(self, project_id: ProjectId, caller: Caller) -> ProjectState:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
-        return await read_state(self.store, project_id, caller)
+        return await read_state(self.store, project_id, caller, self.frame_rules)

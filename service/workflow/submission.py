@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,13 +16,17 @@ log = structlog.get_logger(__name__)
 Estimates = Callable[[Sequence[ClipRequest]], Awaitable[Sequence[float | None]]]
 """Gives what each clip will presumably cost in USD, None where nobody knows. Never raises."""
 
+# How large a body Runware takes is not documented. This one is sent in 10 s at 6.4 Mbit/s.
+MAX_FRAME_BYTES = 8_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
     """Sends clips' tasks to the provider, the ledger's entry always ahead of the money.
 
-    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together. The log
-    says of each clip that it was submitted, or that this is unclear; the settler says of one that it failed.
+    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together. The frames
+    that go along with a batch have `MAX_FRAME_BYTES` at most, unless one clip's have more. The log says of
+    each clip that it was submitted, or that this is unclear; the settler says of one that it failed.
     """
 
     store: Store
@@ -42,22 +46,21 @@ class Submitter:
         # First of all: once a clip is marked as sent, the time of its submission runs.
         estimates = await self.estimates([clip.request for clip in clips])
         usd = {clip.task_uuid: estimate for clip, estimate in zip(clips, estimates, strict=True)}
-        submissions = (self._submit_batch(batch, usd) for batch in self._batches(clips))
+        batches = list(self._batches(clips, await self.provider.bytes_sent(clips)))
+        submissions = (self._submit_batch(batch, usd) for batch in batches)
         # Not a TaskGroup: one batch's failure must not break off the requests of the others.
         ends = await asyncio.gather(*submissions, return_exceptions=True)
         for end in ends:
             if end is not None:
                 raise end
 
-    def _batches(self, clips: Sequence[Clip]) -> Iterator[Sequence[Clip]]:
+    def _batches(self, clips: Sequence[Clip], sizes: Mapping[TaskUUID, int]) -> Iterator[Sequence[Clip]]:
         """Divide clips into batches, of half the size after each refusal for lack of room.
 
         A batch may be too much at a time where one of its tasks would not be.
         """
         for throttled, alike in groupby(sorted(clips, key=_throttled), key=_throttled):
-            size = max(1, self.batch_size >> throttled)
-            together = list(alike)
-            yield from (together[start : start + size] for start in range(0, len(together), size))
+            yield from _divided(alike, max(1, self.batch_size >> throttled), sizes)
 
     async def _submit_batch(
         self, clips: Sequence[Clip], estimates_usd: Mapping[TaskUUID, float | None]
@@ -106,6 +109,20 @@ def _log_answer(clip: Clip, outcome: Outcome, estimate_usd: float | None) -> Non
             log.info("clip submitted", **facts)
         case Unclear(reason):
             log.warning("clip submission unclear", **facts, reason=reason)
+
+
+def _divided(clips: Iterable[Clip], most: int, sizes: Mapping[TaskUUID, int]) -> Iterator[Sequence[Clip]]:
+    batch: list[Clip] = []
+    room = MAX_FRAME_BYTES
+    for clip in clips:
+        size = sizes[clip.task_uuid]
+        if batch and (len(batch) == most or size > room):
+            yield batch
+            batch, room = [], MAX_FRAME_BYTES
+        batch.append(clip)
+        room -= size
+    if batch:
+        yield batch
 
 
 def _throttled(clip: Clip) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.models import ProjectId
 from service.clips.ownership import Caller, answers_to
 from service.errors import ProjectNotFound, StoreUnavailable
@@ -55,6 +56,7 @@ class Watcher:
     """
 
     store: Store
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
     _watched: dict[ProjectId, _Watched] = field(default_factory=dict, init=False)
     _anybody: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -84,7 +86,8 @@ class Watcher:
         watched = self._watched.get(project_id)
         # Who comes from another copy may know more than this one has seen so far.
         if watched is None or since > watched.state.sequence:
-            return self._updates(project_id, await read_state(self.store, project_id, caller), since)
+            state = await read_state(self.store, project_id, caller, self.frame_rules)
+            return self._updates(project_id, state, since)
         if not answers_to(watched.state.project.user_id, caller):
             raise ProjectNotFound(project_id)
         return self._updates(project_id, watched.state, since)

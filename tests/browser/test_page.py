@@ -1,12 +1,13 @@
 """The page in a real browser: from dropped frames to a playing video, and what goes wrong on the way."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from service.sandbox.server import Sandbox
 from tests.browser.conftest import OpenVisit
@@ -44,6 +45,7 @@ async def test_two_dropped_pairs_become_two_playing_clips(visit: Visit) -> None:
     await visit.page.get_by_label("Prompt").first.fill("The sun rises.")
     await visit.page.get_by_role("radiogroup", name="Duration of scene 2").get_by_label("6 s").check()
     await expect(visit.page.locator(".estimate")).to_contain_text("2 clips, 10 seconds")
+    await expect(visit.page.locator(".slot").nth(3)).to_contain_text("2-1.png")
     await visit.shot("create")
     await create.click()
     await expect(visit.toast).to_contain_text("2 clips submitted")
@@ -165,9 +167,75 @@ async def test_frames_can_be_urls_and_scenes_are_reordered_by_keyboard_alone(vis
     await grip.press("ArrowUp")
     await expect(visit.page.get_by_label("Prompt").first).to_have_value("The second comes first.")
     await expect(visit.page.get_by_role("button", name=re.compile("Move scene 1: drag"))).to_be_focused()
+    await expect(visit.button("Create 2 clips")).to_be_enabled()
     await visit.button("Create 2 clips").press("Enter")
     await expect(visit.scene("1").locator(".prompt")).to_have_text("The second comes first.")
     await expect(visit.state("2")).to_contain_text("Done in")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_url_that_shows_no_usable_image_is_told_at_its_field_and_stays_the_persons_choice(
+    world: World, open_visit: OpenVisit, width: int
+) -> None:
+    no_image = "No image loads from this URL here. Check it, or upload the file: the clip may fail."
+    too_small = "This image has 180 x 320 pixels. Choose one with 300 to 2048 pixels a side."
+    async with open_visit(world, viewport={"width": width, "height": 860}) as visit:
+        await visit.open()
+        await visit.button("Create video").first.click()
+        first, last = (
+            visit.page.get_by_label(f"URL of the {end} frame of scene 1") for end in ("first", "last")
+        )
+        for url, words in (
+            (f"{world.sandbox_url}/healthz", no_image),
+            (f"{world.sandbox_url}/frames/1/first.png?size=180x320", too_small),
+            ("http://frames.example/1.png", "Not looked at: this page loads https images only."),
+            (f"{world.sandbox_url}/nothing.png", no_image),
+        ):
+            await first.fill(url)
+            await expect(visit.page.locator(".field-warning").first).to_contain_text(words)
+        await last.fill(f"{world.sandbox_url}/frames/1/last.png?size=304x540")
+        await expect(visit.page.locator(".slot.filled img")).to_have_count(1)
+        await expect(visit.page.locator(".field-warning").nth(1)).to_be_empty()
+        await expect(visit.button("Create 1 clip")).to_be_enabled()
+        await visit.shot(f"create-warning-{width}")
+        assert await visit.violations() == []
+        await first.fill("")
+        await expect(visit.page.locator(".field-warning").first).to_be_empty()
+
+
+async def test_clip_is_not_created_while_its_frames_are_being_looked_at(visit: Visit) -> None:
+    await visit.open()
+    await visit.button("Create video").first.click()
+    answer = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await answer.wait()
+        await route.continue_()
+
+    await visit.page.route("**/first.png*", hold)
+    for end in ("first", "last"):
+        url = f"{visit.world.sandbox_url}/frames/1/{end}.png?size=304x540"
+        await visit.page.get_by_label(f"URL of the {end} frame of scene 1").fill(url)
+    await expect(visit.page.locator(".slot.filled img")).to_have_count(1)
+    await expect(visit.page.locator(".slot").first).to_contain_text("Loading…")
+    await expect(visit.button("Create 1 clip")).to_be_disabled()
+    answer.set()
+    await expect(visit.button("Create 1 clip")).to_be_enabled()
+
+
+async def test_frame_that_runware_can_not_reach_is_told_on_its_scene_and_its_clip_is_not_offered(
+    tmp_path: Path, open_visit: OpenVisit
+) -> None:
+    pair = {"first_frame": "http://localhost:9/1.png", "last_frame": "http://localhost:9/2.png"}
+    async with running_world(tmp_path, runware_api_url="https://runware.invalid/v1") as world:
+        project_id = await world.store({"1": {}}, {"1": pair})
+        async with open_visit(world) as visit:
+            visit.hosts.add("localhost:9")
+            await visit.open_project(project_id)
+            await expect(visit.state("1")).to_have_text(
+                "The first frame is at localhost, which Runware can't reach: upload it, or use a public URL."
+            )
+            await expect(visit.button("Generate clips")).to_have_count(0)
 
 
 async def test_scene_is_reordered_by_dragging(visit: Visit) -> None:

@@ -39,7 +39,9 @@ async def project(database: str) -> AsyncIterator[Supabase]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path, project: Supabase) -> AsyncIterator[World]:
-    async with running_world(tmp_path, **on_supabase(project)) as running:
+    # The bucket is on this machine, too.
+    sandbox = {"private_frames": "take"}
+    async with running_world(tmp_path, sandbox=sandbox, **on_supabase(project)) as running:
         project.auth.redirects = {f"{running.url}/"}
         yield running
 

@@ -1,26 +1,32 @@
 """The client against a Runware that answers exactly as the test says, over real HTTP."""
 
 import asyncio
+import base64
 import gzip
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from service.clips.frames import FrameRules
+from service.clips.images import ImageType
 from service.clips.models import Clip, FailureKind, TaskUUID
 from service.clips.outcomes import Acknowledged, Failed, Outcome, Throttled, Unclear
 from service.runware.answers import Reply
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
+from service.runware.frames import Frames
 from service.runware.results import video_url_check
 from service.runware.tasks import account_task
 from service.serving import listen
-from tests.builders import clip
+from service.stores.uploads import LocalUploads
+from tests.builders import clip, request
 
 Tasks = list[dict[str, Any]]
 Handler = Callable[[Tasks], Awaitable[web.StreamResponse]]
@@ -79,9 +85,19 @@ def unknown(tasks: Tasks) -> web.Response:
     return web.json_response({"errors": errors}, status=404)
 
 
+async def kept(folder: Path, content: bytes) -> str:
+    """Keep an image as an upload; gives its name."""
+    return (await LocalUploads(folder, "").keep(content, ImageType.PNG)).strip("/")
+
+
 @asynccontextmanager
 async def speaking_to(
-    handler: Handler, *, batch_size: int = 25, ask_concurrency: int = 2, submit_within: float = 10
+    handler: Handler,
+    *,
+    batch_size: int = 25,
+    ask_concurrency: int = 2,
+    submit_within: float = 10,
+    uploads: Path = Path("nowhere"),
 ) -> AsyncIterator[tuple[RunwareClient, FakeRunware]]:
     fake = FakeRunware(handler)
     app = web.Application()
@@ -97,6 +113,7 @@ async def speaking_to(
         ask_concurrency=ask_concurrency,
         submit_within=timedelta(seconds=submit_within),
         callbacks=CallbackURLs(None, []),
+        frames=Frames(FrameRules(), LocalUploads(uploads, "/uploads")),
         check=video_url_check(["*.runware.ai"]),
     )
     try:
@@ -127,6 +144,68 @@ async def test_batch_goes_out_as_one_request_with_the_key() -> None:
         assert kinds_of(await client.submit(clips)) == {Acknowledged}
         assert [[task["taskUUID"] for task in tasks] for tasks in fake.requests] == [ids(clips)]
         assert fake.headers[0]["Authorization"] == "Bearer the-key"
+
+
+def images_of(tasks: Tasks) -> list[list[str]]:
+    return [[frame["image"] for frame in task["inputs"]["frameImages"]] for task in tasks]
+
+
+def uploaded_pair(host: str, *names: str) -> dict[str, Any]:
+    first, last = (f"{host}/uploads/{name}" for name in names)
+    return {"request": request(first_frame=first, last_frame=last)}
+
+
+async def test_uploads_that_runware_can_not_fetch_go_along_and_all_else_by_its_url(tmp_path: Path) -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return acks(tasks)
+
+    name = await kept(tmp_path, b"picture")
+    ours, theirs = (
+        clip(**uploaded_pair(host, name, name)) for host in ("http://localhost:8000", "https://clips.example")
+    )
+    async with speaking_to(handler, uploads=tmp_path) as (client, fake):
+        assert kinds_of(await client.submit([ours, theirs])) == {Acknowledged}
+        assert await client.bytes_sent([ours, theirs]) == {ours.task_uuid: 24, theirs.task_uuid: 0}
+    enclosed = f"data:image/png;base64,{base64.b64encode(b'picture').decode()}"
+    by_url = f"https://clips.example/uploads/{name}"
+    assert images_of(fake.requests[0]) == [[enclosed, enclosed], [by_url, by_url]]
+
+
+async def test_clip_whose_upload_is_gone_fails_alone_and_is_not_sent(tmp_path: Path) -> None:
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        return acks(tasks)
+
+    name = await kept(tmp_path, b"picture")
+    good, bad = (
+        clip(**uploaded_pair("http://127.0.0.1:8000", name, last)) for last in (name, "0" * 64 + ".png")
+    )
+    async with speaking_to(handler, uploads=tmp_path) as (client, fake):
+        outcomes = await client.submit([bad, good])
+        assert kinds_of(await client.submit([bad])) == {Failed}
+    assert [[task["taskUUID"] for task in tasks] for tasks in fake.requests] == [[good.task_uuid]]
+    assert outcomes[good.task_uuid] == Acknowledged()
+    failed = outcomes[bad.task_uuid]
+    assert isinstance(failed, Failed)
+    assert failed.failure.code == "frameUnreadable"
+    assert failed.failure.message == (
+        "The uploaded image of last_frame can't be read any more, so that the clip could not be sent. "
+        "Upload the image again, then retry the clip."
+    )
+
+
+async def test_archive_that_gives_back_more_than_is_read_is_asked_for_fewer_at_a_time() -> None:
+    clips = some_clips(4)
+
+    async def handler(tasks: Tasks) -> web.StreamResponse:
+        if len(tasks) > 1:
+            return web.Response(body=b"[" + b" " * 2**26, content_type="application/json")
+        return web.json_response({"data": [{**tasks[0], "request": [{}], "response": {"data": []}}]})
+
+    async with speaking_to(handler) as (client, fake):
+        traced = await client.trace(ids(clips), timedelta(seconds=30))
+    assert [len(tasks) for tasks in fake.requests] == [4, 2, 1, 1, 2, 1, 1]
+    assert set(traced) == set(ids(clips))
+    assert Unclear not in kinds_of(traced)
 
 
 async def test_after_a_5xx_the_tasks_are_asked_for_before_any_is_sent_again() -> None:

@@ -37,7 +37,7 @@ from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
-from service.workflow.submission import Submitter
+from service.workflow.submission import MAX_FRAME_BYTES, Submitter
 from tests.builders import CATALOGUE, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
 from tests.scrape import Scrape
@@ -478,6 +478,23 @@ async def test_tasks_go_out_in_batches_and_no_more_at_a_time_than_allowed(parts:
     await asyncio.gather(parts.submitter.submit(clips[:115]), parts.submitter.submit(clips[115:]))
     assert sorted(sizes) == [15, 15, *[25] * 8]
     assert most == 4
+
+
+@pytest.mark.parametrize(
+    ("frame_bytes", "sizes"),
+    [(0, [5]), (MAX_FRAME_BYTES // 2, [2, 2, 1]), (MAX_FRAME_BYTES // 2 + 1, [1] * 5), (10**8, [1] * 5)],
+)
+async def test_frames_that_go_along_keep_batches_small_and_a_clip_of_large_ones_goes_alone(
+    parts: Parts, frame_bytes: int, sizes: list[int]
+) -> None:
+    sent: list[int] = []
+
+    async def count(batch: Sequence[Clip]) -> None:
+        sent.append(len(batch))
+
+    parts.provider.frame_bytes, parts.provider.before_submission = frame_bytes, count
+    await parts.submitter.submit(await parts.record(5))
+    assert sorted(sent, reverse=True) == sizes
 
 
 async def test_failed_batch_does_not_break_off_the_others(parts: Parts) -> None:

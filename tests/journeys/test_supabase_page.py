@@ -19,7 +19,10 @@ from tests.postgrest import Supabase
 
 @pytest.fixture
 async def world(tmp_path: Path, supabase: Supabase) -> AsyncIterator[World]:
-    async with running_world(tmp_path, **on_supabase(supabase)) as running:
+    # The bucket is on this machine, too.
+    async with running_world(
+        tmp_path, sandbox={"private_frames": "take"}, **on_supabase(supabase)
+    ) as running:
         yield running
 
 

@@ -1,16 +1,24 @@
 """Frames that people upload: what is taken, and how it is given to whoever has its URL."""
 
+import base64
 import io
+import random
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from PIL import Image as Pillow
 
 from service.clips.images import MAX_IMAGE_BYTES
-from tests.harness import World, running_world
+from service.demo import playable
+from service.sandbox.server import Sandbox
+from tests.builders import LITE
+from tests.events import event_stream
+from tests.harness import World, running_service, running_world, sandbox_options
+from tests.process import ServiceProcess
 
 
 @pytest.fixture
@@ -124,10 +132,127 @@ async def test_upload_that_can_not_be_kept_is_503_and_no_path_is_told(world: Wor
     assert str(world.database.parent) not in answer["error"]
 
 
-async def test_frames_that_were_uploaded_become_a_clip(world: World) -> None:
-    _, stored = await upload(world, image())
-    pair = {"first_frame": stored["url"], "last_frame": stored["url"]}
-    project_id = await world.store({"1": {"duration": 4}}, {"1": pair})
-    await world.generate(project_id)
-    (job,) = await world.settled(project_id)
+async def uploaded_pairs(world: World, scenes: int) -> dict[str, dict[str, str]]:
+    """Upload a first frame of its own for each scene, and one last frame for all."""
+    _, last = await upload(world, image())
+    pairs = {}
+    for scene in range(1, scenes + 1):
+        _, first = await upload(world, image(size=(304, 540 + scene)))
+        pairs[str(scene)] = {"first_frame": first["url"], "last_frame": last["url"]}
+    return pairs
+
+
+def stored_bytes(world: World) -> bytes:
+    """All that the embedded database has on the disk."""
+    return b"".join(path.read_bytes() for path in world.database.parent.glob("clips.db*"))
+
+
+@pytest.mark.parametrize("webhooks", [True, False])
+async def test_with_no_public_address_uploaded_frames_become_a_clip_and_only_their_urls_are_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, webhooks: bool
+) -> None:
+    """Not even the sandbox fetches them: PUBLIC_URL is on this machine, or not set."""
+    async with running_world(tmp_path, webhooks=webhooks) as world:
+        project_id = await world.store({"1": {"duration": 4}}, await uploaded_pairs(world, 1))
+        await world.generate(project_id)
+        (job,) = await world.settled(project_id)
+        async with world.session.get(job["video_url"]) as response:
+            video = await response.read()
     assert job["status"] == "succeeded"
+    assert playable(video, 4)
+    encoded = base64.b64encode(image())[:60]
+    assert encoded not in stored_bytes(world)
+    assert encoded.decode() not in caplog.text
+
+
+async def test_first_run_with_a_key_alone_makes_a_playable_clip_of_two_uploaded_frames(
+    tmp_path: Path,
+) -> None:
+    """By `clips serve` without a PUBLIC_URL, and nobody fetches frames from this machine."""
+    sandbox = Sandbox(sandbox_options(private_frames="refuse"), files=tmp_path / "videos")
+    async with (
+        sandbox.serving() as sandbox_url,
+        ServiceProcess(sandbox_url, tmp_path, PUBLIC_URL="", WEBHOOK_SECRET="") as service,
+        aiohttp.ClientSession() as session,
+    ):
+        world = service.world(session)
+        project_id = await world.store({"1": {"duration": 4}}, await uploaded_pairs(world, 1))
+        await world.generate(project_id)
+        (job,) = await world.settled(project_id)
+        async with session.get(job["video_url"]) as response:
+            assert playable(await response.read(), 4)
+        assert (await world.ledger())["billed"] == 1
+    assert "uploaded_frames" in service.log
+    assert "base64" not in service.log
+
+
+async def test_lite_takes_uploaded_frames_as_plain_strings(tmp_path: Path) -> None:
+    async with running_world(tmp_path, sandbox={"lite_frames": "plain"}, runware_model=LITE) as world:
+        project_id = await world.store({"1": {"duration": 4}}, await uploaded_pairs(world, 1))
+        await world.generate(project_id)
+        (job,) = await world.settled(project_id)
+    assert job["status"] == "succeeded"
+
+
+async def test_same_images_uploaded_again_are_not_bought_again(world: World) -> None:
+    project_id = await world.store({"1": {"duration": 4}}, await uploaded_pairs(world, 1))
+    await world.generate(project_id)
+    await world.settled(project_id)
+    world.rewrite(project_id, frames=await uploaded_pairs(world, 1))
+    assert (await world.generate(project_id))["completed"] == 1
+    assert (await world.ledger())["accepted"] == 1
+
+
+async def test_upload_that_is_gone_fails_its_clip_alone_before_money_and_uploading_it_again_mends_that(
+    world: World,
+) -> None:
+    pairs = await uploaded_pairs(world, 2)
+    project_id = await world.store({"1": {"duration": 4}, "2": {"duration": 4}}, pairs)
+    name = pairs["2"]["first_frame"].rpartition("/")[2]
+    (world.database.parent / "clips-uploads" / name).unlink()
+    await world.generate(project_id)
+    one, two = await world.settled(project_id)
+    assert (one["status"], two["status"]) == ("succeeded", "failed")
+    assert two["error"]["code"] == "frameUnreadable"
+    assert "Upload the image again" in two["error"]["message"]
+    assert (await world.ledger())["accepted"] == 1
+    await uploaded_pairs(world, 2)
+    await world.retry(project_id)
+    assert [job["status"] for job in await world.settled(project_id)] == ["succeeded", "succeeded"]
+
+
+async def test_clips_whose_frames_do_not_fit_into_one_request_are_all_made(world: World) -> None:
+    noise = random.Random(1).randbytes(720 * 960 * 3)
+    content = io.BytesIO()
+    Pillow.frombytes("RGB", (720, 960), noise).save(content, "PNG")
+    _, stored = await upload(world, content.getvalue())
+    pair = {"first_frame": stored["url"], "last_frame": stored["url"]}
+    project_id = await world.store(5, {str(scene): pair for scene in range(1, 6)})
+    await world.generate(project_id)
+    assert {job["status"] for job in await world.settled(project_id)} == {"succeeded"}
+    assert (await world.ledger())["accepted"] == 5
+
+
+async def test_frame_that_runware_can_not_reach_is_its_scenes_problem_in_every_answer(tmp_path: Path) -> None:
+    """For a sandbox on this machine it is none; after a change to Runware's own address it is."""
+    said = "first_frame is at localhost, which Runware can't reach: upload it, or use a public URL"
+    unreachable = {"first_frame": "http://localhost:3000/1.png", "last_frame": "https://frames.example/2.png"}
+    async with running_world(tmp_path) as world:
+        project_id = await world.store({"1": {}, "2": {}}, {**await uploaded_pairs(world, 1), "2": None})
+        await world.generate(project_id)
+        await world.settled(project_id)
+        world.rewrite(project_id, frames={**await uploaded_pairs(world, 1), "2": unreachable})
+        assert (await world.project(project_id))["problems"] == {}
+    runware = "https://runware.invalid/v1"
+    async with running_service(world.sandbox_url, world.database, runware_api_url=runware) as at_runware:
+        generated = await at_runware.generate(project_id)
+        checked = await at_runware.check(project_id)
+        detail = await at_runware.project(project_id)
+        async with event_stream(at_runware.session, at_runware.url, project_id) as events:
+            snapshot = (await anext(events)).data
+        alone = await at_runware.store({"1": {}}, {"1": unreachable})
+        status, refusal = await at_runware.post("/functions/v1/generate-clips", {"project_id": alone})
+    assert [result.get("error") for result in generated["results"]] == [None, said]
+    assert [scene.get("error") for scene in checked["details"]] == [None, said]
+    assert detail["problems"] == snapshot["problems"] == {"2": said}
+    assert (status, said in refusal["error"]) == (409, True)

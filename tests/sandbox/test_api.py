@@ -104,8 +104,10 @@ async def test_result_has_the_cost_only_when_asked_for(caller: Caller) -> None:
         ("data:image/png;base64,iVBORw0KGgo=", "invalidFrameImages"),
     ],
 )
-async def test_frame_that_is_no_picture_fails_the_job(caller: Caller, url: str, code: str) -> None:
-    result = await caller.run(inputs={"frameImages": [{"image": url.format(caller.url), "frame": "first"}]})
+async def test_frame_that_is_no_picture_fails_the_job(tmp_path: Path, url: str, code: str) -> None:
+    async with serve(tmp_path, private_frames="take") as caller:
+        frame = {"image": url.format(caller.url), "frame": "first"}
+        result = await caller.run(inputs={"frameImages": [frame]})
     assert (result["status"], result["code"]) == ("error", code)
 
 

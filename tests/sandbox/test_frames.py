@@ -80,6 +80,46 @@ async def test_plain_urls_are_the_first_and_the_last_frame(tmp_path: Path) -> No
     assert clips[0] == clips[1]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{}/videos/first.png",
+        "http://localhost:9/frames/1/first.png",
+        "http://127.0.0.1:99999/first.png",
+        "http://10.1.2.3/first.png",
+        "http://192.168.0.7:8000/uploads/first.png",
+        "http://169.254.169.254/latest",
+        "http://[::1]/first.png",
+        "http://[fe80::1]/first.png",
+        "http://nas/first.png",
+        "http://printer.local/first.png",
+    ],
+)
+async def test_frame_that_runware_could_not_reach_fails_the_job_unasked(tmp_path: Path, url: str) -> None:
+    async with serve(tmp_path) as caller:
+        error = await caller.run(**frames(url.format(caller.url)))
+    assert (error["code"], "can't be reached from the internet" in error["message"]) == (
+        "downloadFailed",
+        True,
+    )
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_own_samples_are_taken_by_each_name_of_this_machine(tmp_path: Path, host: str) -> None:
+    async with serve(tmp_path) as caller:
+        url = caller.url.replace("127.0.0.1", host)
+        assert (await caller.run(**frames(f"{url}/frames/1/first.png")))["status"] == "success"
+
+
+@pytest.mark.parametrize(("option", "reached"), [("take", True), ("refuse", False)])
+async def test_private_frames_are_asked_for_only_where_they_are_taken(
+    tmp_path: Path, option: str, reached: bool
+) -> None:
+    async with serve(tmp_path / "a") as other, serve(tmp_path / "b", private_frames=option) as caller:
+        result = await caller.run(**frames(f"{other.url}/frames/1/first.png"))
+    assert result["status"] == ("success" if reached else "error")
+
+
 @pytest.mark.parametrize(("option", "status"), [("both", 200), ("plain", 400)])
 async def test_lite_may_refuse_frames_that_are_objects(tmp_path: Path, option: str, status: int) -> None:
     async with serve(tmp_path, lite_frames=option) as caller:

@@ -20,7 +20,7 @@ from service.doctor.answers import (
     resend_finding,
     unknown_job_finding,
 )
-from service.doctor.examination import recognised
+from service.doctor.examination import page_finding, recognised
 from service.doctor.findings import Finding, Verdict, form_of, redacted, report_json
 from service.doctor.purchase import Offer, affordable, cheapest, clip_of, covers_second_bill
 from service.doctor.results import (
@@ -37,6 +37,7 @@ from service.doctor.results import (
 from service.runware.account import Account
 from service.runware.answers import NoJSON, Reply
 from service.runware.models import video_model
+from service.settings import IsolatedSettings
 from tests.builders import CATALOGUE, FAST, LITE, NOON, PROJECT_ID, VEO, VIDEO_URL, clip, failed, succeeded
 
 JOB = TaskUUID("11111111-1111-4111-8111-111111111111")
@@ -507,3 +508,30 @@ def test_second_send_is_judged_by_its_answer_and_by_the_balance(
 ) -> None:
     finding = resend_finding(reply, JOB, second_bill_usd, 0.12)
     assert (finding.verdict, finding.value) == (verdict, value)
+
+
+SUPABASE: dict[str, Any] = {
+    "supabase_url": "https://abc.supabase.co",
+    "supabase_service_role_key": "sb_secret_of-the-test-project",
+}
+PUBLIC: dict[str, Any] = {"supabase_anon_key": "sb_publishable_of-the-test-project"}
+TOKEN: dict[str, Any] = {"service_token": "token-of-the-service"}
+
+
+@pytest.mark.parametrize(
+    ("set_too", "verdict", "says"),
+    [
+        ({**PUBLIC, **TOKEN}, Verdict.OK, "operators by the SERVICE_TOKEN"),
+        (TOKEN, Verdict.OK, "users can't"),
+        (PUBLIC, Verdict.OK, "The project's users can sign in on it."),
+        ({**PUBLIC, "allow_anon": True}, Verdict.WARNING, "nobody sees a project"),
+        ({}, Verdict.WARNING, "Nobody can sign in on it"),
+    ],
+)
+def test_page_is_well_only_where_somebody_can_see_a_project_on_it(
+    set_too: dict[str, Any], verdict: Verdict, says: str
+) -> None:
+    finding = page_finding(IsolatedSettings(runware_api_key="key", **SUPABASE, **set_too))
+    assert finding.verdict is verdict
+    assert says in finding.found
+    assert bool(finding.remedy) is (verdict is Verdict.WARNING)

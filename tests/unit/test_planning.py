@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clips.fingerprint import fingerprint
+from service.clips.frames import FrameRules
 from service.clips.models import ClipRequest, ClipStatus, FailureKind, Fingerprint, TaskUUID
 from service.clips.planning import choose, duration_s, plan, scene_order
 from service.clips.prompts import PromptRules
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
 
 PROMPTS = PromptRules()
+RULES = FrameRules()
 VEO_SECONDS = (4, 6, 8)
 
 
@@ -29,7 +31,7 @@ def wanted(one: ClipRequest) -> dict[Fingerprint, ClipRequest]:
 
 
 def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
-    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS, VEO_SECONDS, PROMPTS)
+    planned = plan(project(frames=frames(10, 9, 2, 1)), SETTINGS, VEO_SECONDS, PROMPTS, RULES)
     assert [r.scene for r in planned.requests] == ["1", "2", "9", "10"]
     assert planned.requests[0].first_frame == "https://frames.example/1/first.png"
     assert planned.problems == {}
@@ -59,14 +61,28 @@ def test_each_scene_with_both_frames_gets_a_clip_in_numeric_order() -> None:
     ],
 )
 def test_incomplete_scene_says_what_is_missing_while_the_others_go_on(pair: Any, problem: str) -> None:
-    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, VEO_SECONDS, PROMPTS)
+    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, VEO_SECONDS, PROMPTS, RULES)
     assert [r.scene for r in planned.requests] == ["1"]
     assert planned.problems == {"2": problem}
 
 
+@pytest.mark.parametrize("end", ["first_frame", "last_frame"])
+def test_frame_that_runware_can_not_reach_is_its_scenes_problem_and_names_the_frame(end: str) -> None:
+    pair = {**frames(2)["2"], end: "http://localhost:3000/frame.png"}
+    planned = plan(project(frames={**frames(1), "2": pair}), SETTINGS, VEO_SECONDS, PROMPTS, RULES)
+    assert [r.scene for r in planned.requests] == ["1"]
+    assert planned.problems == {
+        "2": f"{end} is at localhost, which Runware can't reach: upload it, or use a public URL"
+    }
+
+
 def test_scene_without_any_frames_is_a_problem_and_not_forgotten() -> None:
     planned = plan(
-        project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}), SETTINGS, VEO_SECONDS, PROMPTS
+        project(frames=frames(1), scenes={"1": {}, "2": {"description": "x"}}),
+        SETTINGS,
+        VEO_SECONDS,
+        PROMPTS,
+        RULES,
     )
     assert planned.problems == {"2": "first_frame and last_frame missing"}
 
@@ -78,7 +94,7 @@ def test_scene_keys_sort_by_value_however_long_and_text_comes_last() -> None:
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "text", 7])
 def test_project_without_frames_plans_nothing(nothing: Any) -> None:
-    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS, VEO_SECONDS, PROMPTS)
+    planned = plan(project(frames=nothing, scenes=nothing), SETTINGS, VEO_SECONDS, PROMPTS, RULES)
     assert (list(planned.requests), planned.problems) == ([], {})
 
 
@@ -102,7 +118,7 @@ def test_duration_is_the_shortest_that_covers_the_scenes(wanted: Any, seconds: i
 def test_duration_follows_the_models_list(durations_s: Sequence[int], wanted: Any, seconds: int) -> None:
     assert duration_s(wanted, durations_s) == seconds
     of_scene = project(frames=frames(1), scenes={"1": {"duration": wanted}})
-    (planned,) = plan(of_scene, SETTINGS, durations_s, PROMPTS).requests
+    (planned,) = plan(of_scene, SETTINGS, durations_s, PROMPTS, RULES).requests
     assert planned.duration_s == seconds
 
 
@@ -120,7 +136,9 @@ def test_duration_is_always_one_the_model_makes(wanted: Any) -> None:
     ],
 )
 def test_duration_counts_before_duration_sec_if_it_can_be_read(scene: Any, seconds: int) -> None:
-    (planned,) = plan(project(frames=frames(1), scenes={"1": scene}), SETTINGS, VEO_SECONDS, PROMPTS).requests
+    (planned,) = plan(
+        project(frames=frames(1), scenes={"1": scene}), SETTINGS, VEO_SECONDS, PROMPTS, RULES
+    ).requests
     assert planned.duration_s == seconds
 
 
@@ -137,6 +155,7 @@ def test_dialogue_is_spoken_only_where_sound_is_on_and_it_is_wished(
         replace(SETTINGS, generate_audio=sound),
         VEO_SECONDS,
         PromptRules(speak_dialogue=wished),
+        RULES,
     )
     prompt = planned.requests[0].prompt
     assert prompt == 'She waits. The character says: "You came."' if spoken else prompt == "She waits."
@@ -144,7 +163,9 @@ def test_dialogue_is_spoken_only_where_sound_is_on_and_it_is_wished(
 
 def test_prompts_are_planned_within_the_limit() -> None:
     scenes = {"1": {"description": "A boat leaves the harbour. Gulls follow it."}}
-    planned = plan(project(frames=frames(1), scenes=scenes), SETTINGS, VEO_SECONDS, PromptRules(limit=30))
+    planned = plan(
+        project(frames=frames(1), scenes=scenes), SETTINGS, VEO_SECONDS, PromptRules(limit=30), RULES
+    )
     assert planned.requests[0].prompt == "A boat leaves the harbour."
 
 

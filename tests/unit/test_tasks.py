@@ -52,6 +52,15 @@ def test_lite_takes_frames_as_plain_urls() -> None:
     }
 
 
+@pytest.mark.parametrize("air", [VEO, LITE])
+def test_image_that_goes_along_stands_where_its_url_would_in_either_form(air: str) -> None:
+    by_url, image = task(air), "data:image/png;base64,AAAA"
+    of_model = replace(CLIP, request=request(settings=replace(SETTINGS, model=air)))
+    enclosed = video_task(of_model, None, data_uris={"https://frames.example/1/first.png": image})
+    assert image in str(enclosed)
+    assert str(enclosed).replace(image, "https://frames.example/1/first.png") == str(by_url)
+
+
 @pytest.mark.parametrize(
     ("air", "settings"),
     [

@@ -95,6 +95,8 @@ export interface Project extends ProjectRow {
   script: string | null;
   scenes: unknown;
   frames: unknown;
+  /** Why, as they are now, no clip can be made of scenes, by their keys. */
+  problems: Record<string, string>;
   /** What the next clips are made with: what was chosen, else the installation's default. */
   model: string;
   resolution: string;

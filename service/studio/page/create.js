@@ -6,6 +6,9 @@ import { toast } from "./toasts.js";
 
 const ENDS = ["first", "last"];
 const MB = 1_000_000;
+// Nobody looks at a URL that is still being typed.
+const TYPED_AFTER_MS = 400;
+const LOOK_MS = 10_000;
 // More than these do not fit beside each other.
 const MOST_SEGMENTS = 4;
 let dragged = null;
@@ -202,14 +205,17 @@ export function openCreate({ clips, config }) {
       autocomplete: "off",
     });
     const wrong = h("span", { class: "field-problem", role: "alert" });
+    const doubt = h("span", { class: "field-warning", role: "status" });
 
     slot.show = () => {
       const image = slot.preview && h("img", { src: slot.preview, alt: "" });
       preview.replaceChildren(image || icon("image", 20));
       target.classList.toggle("filled", Boolean(slot.url));
-      target.classList.toggle("loading", slot.loading);
-      setText(hint, slot.loading ? "Uploading…" : slot.url ? "Change" : "Drop or choose");
+      target.classList.toggle("loading", Boolean(slot.loading));
+      setText(hint, slot.loading || slot.name || (slot.url ? "Change" : "Drop or choose"));
+      hint.title = slot.name;
       setText(wrong, slot.problem);
+      setText(doubt, slot.warning);
       if (document.activeElement !== url) url.value = slot.typed;
     };
     slot.label = (position) => {
@@ -233,7 +239,7 @@ export function openCreate({ clips, config }) {
       if (dropped) take(slot, dropped);
       else if (link) takeUrl(slot, link.split("\n")[0], true);
     });
-    return h("div", { class: "slot-box" }, target, url, wrong);
+    return h("div", { class: "slot-box" }, target, url, wrong, doubt);
   }
 
   /** Uploads a file for a slot; a later file or URL for the same slot wins. */
@@ -243,7 +249,8 @@ export function openCreate({ clips, config }) {
     if (slot.problem) return changed(slot);
     const turn = (slot.turn += 1);
     slot.preview = URL.createObjectURL(file);
-    slot.loading = true;
+    slot.name = file.name;
+    slot.loading = "Uploading…";
     changed(slot);
     try {
       const wrong = await sizeProblem(file, config);
@@ -257,7 +264,7 @@ export function openCreate({ clips, config }) {
         slot.problem = error.message;
       }
     } finally {
-      if (turn === slot.turn) slot.loading = false;
+      if (turn === slot.turn) slot.loading = "";
       changed(slot);
     }
   }
@@ -265,15 +272,27 @@ export function openCreate({ clips, config }) {
   function takeUrl(slot, text, dropped = false) {
     forget(slot);
     slot.turn += 1;
-    slot.loading = false;
+    slot.loading = "";
     const typed = text.trim();
     if (dropped) slot.typed = typed;
     if (typed && !/^https?:\/\/[^\s/]+\S*$/.test(typed)) slot.problem = "Write a whole http(s) URL.";
     else if (typed) {
       slot.url = typed;
-      slot.preview = isShowable(typed) ? typed : "";
+      look(slot);
     }
     slot.typed = typed;
+    changed(slot);
+  }
+
+  /** Looks at what is under a slot's URL. What this browser can't load, Runware still may: that is a warning. */
+  async function look(slot) {
+    const { turn, url } = slot;
+    slot.loading = "Loading…";
+    await new Promise((resolve) => setTimeout(resolve, TYPED_AFTER_MS));
+    if (turn !== slot.turn) return;
+    const { image, warning } = await seen(url, config);
+    if (turn !== slot.turn) return;
+    Object.assign(slot, { loading: "", preview: image ? url : "", warning });
     changed(slot);
   }
 
@@ -414,13 +433,14 @@ export function openCreate({ clips, config }) {
   });
 }
 
-const emptySlot = () => ({ url: "", preview: "", typed: "", problem: "", loading: false, turn: 0 });
+const NOTHING = { url: "", preview: "", name: "", typed: "", problem: "", warning: "" };
+const emptySlot = () => ({ ...NOTHING, loading: "", turn: 0 });
 const isBegun = ({ first, last, prompt }) => Boolean(first.url || last.url || prompt.trim());
 const focusScene = (scene) => scene.element.querySelector("input[type=file]").focus();
 
 function forget(slot) {
   if (slot.preview.startsWith("blob:")) URL.revokeObjectURL(slot.preview);
-  Object.assign(slot, { url: "", preview: "", typed: "", problem: "" });
+  Object.assign(slot, NOTHING);
 }
 
 /** What keeps a file from being uploaded; the service looks at its content after that. */
@@ -436,9 +456,30 @@ async function sizeProblem(file, config) {
   if (!image) return "";
   const { width, height } = image;
   image.close();
+  return sidesProblem(width, height, config);
+}
+
+function sidesProblem(width, height, config) {
   const fits = (side) => side >= config.min_side_px && side <= config.max_side_px;
   if (fits(width) && fits(height)) return "";
   return `This image has ${width} x ${height} pixels. Choose one with ${sidesText(config)}.`;
+}
+
+/** What a browser sees under a URL: whether it is an image, and what may be wrong with it. */
+async function seen(url, config) {
+  if (!isShowable(url)) return { image: false, warning: "Not looked at: this page loads https images only." };
+  const image = new Image();
+  const loaded = await new Promise((resolve) => {
+    image.onload = () => resolve(true);
+    image.onerror = () => resolve(false);
+    setTimeout(resolve, LOOK_MS, false);
+    image.src = url;
+  });
+  if (loaded) return { image: true, warning: sidesProblem(image.naturalWidth, image.naturalHeight, config) };
+  return {
+    image: false,
+    warning: "No image loads from this URL here. Check it, or upload the file: the clip may fail.",
+  };
 }
 
 const sidesText = ({ min_side_px: min, max_side_px: max }) => `${min} to ${max} pixels a side`;

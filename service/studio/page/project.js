@@ -195,7 +195,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
   };
 }
 
-const isComplete = (scene) => scene.first && scene.last;
+const isComplete = (scene) => scene.first && scene.last && !scene.problem;
 
 const waitingSince = (project) =>
   project.jobs.filter((job) => !job.settled_at).map((job) => Date.parse(job.waiting_since));

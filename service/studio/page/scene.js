@@ -76,10 +76,10 @@ export class SceneCard extends HTMLElement {
 
   /** Moves what moves with the time alone. */
   tick(now) {
-    const { job, first, last } = this.#scene;
+    const { job, first, last, problem } = this.#scene;
     const facts = [...this.#known, linkText(job?.video_expires_at, now)];
     setText(this.#facts, facts.filter(Boolean).join(" · "));
-    const { text, tone } = describe(job, now, missingText(first, last));
+    const { text, tone } = describe(job, now, missingText(first, last) || problemText(problem));
     setText(this.#state, text);
     this.#state.className = `state tone-${tone}`;
     this.dataset.stage = job?.stage ?? "none";
@@ -203,5 +203,8 @@ function missingText(first, last) {
   if (first && last) return "";
   return `The ${first ? "last" : "first"} frame is missing.`;
 }
+
+/** What the service says of a scene's frames, in the page's words. */
+const problemText = (problem) => problem && `${problem.replace(/^(first|last)_frame/, "The $1 frame")}.`;
 
 customElements.define("scene-card", SceneCard);

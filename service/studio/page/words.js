@@ -118,6 +118,7 @@ export function scenesOf(project) {
       last: asText(frames[key]?.last_frame),
       prompt: promptOf(scenes[key]),
       duration: scenes[key]?.duration ?? scenes[key]?.duration_sec,
+      problem: project.problems[key] ?? "",
       job: jobs.get(key) ?? null,
     }));
 }
