@@ -17,11 +17,13 @@ from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
 from service.runware.client import RunwareClient
 from service.runware.results import video_url_check
+from service.runware.videos import VideoReader
 from service.settings import Settings
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
 from service.stores.uploads import LocalUploads, SupabaseUploads
 from service.web.access import Access, SupabaseCallers
+from service.web.downloads import Downloads
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
 from service.web.signing_keys import SigningKeys
@@ -102,6 +104,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     store = store_for(settings)
     uploads = uploads_for(settings)
     runware = runware_for(settings)
+    videos = VideoReader(video_url_check(settings.video_hosts))
     watcher, metrics = Watcher(store), Metrics()
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
     submitter = Submitter(
@@ -118,6 +121,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
     past = Past(store)
     catalogue = settings.catalogue
+    projects = Projects(store, clock)
     handlers = Handlers(
         generator=Generator(
             store,
@@ -132,7 +136,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         ),
         checker=Checker(store, inquiry, settler),
         receiver=Receiver(settler),
-        projects=Projects(store, clock),
+        projects=projects,
+        downloads=Downloads(projects, videos, settings.runware_ttl_seconds, clock),
         poller=poller,
         store=store,
         callbacks=callbacks,
@@ -155,6 +160,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             if isinstance(uploads, SupabaseUploads):
                 await parts.enter_async_context(uploads)
             await parts.enter_async_context(runware)
+            await parts.enter_async_context(videos)
             if signing_keys is not None:
                 await parts.enter_async_context(signing_keys)
             await parts.enter_async_context(_settling(settler))

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service.errors import (
     ChoiceRefused,
     ClipNotFound,
+    ClipNotReady,
     FramesNotReady,
     KeysUnavailable,
     MalformedResult,
@@ -23,11 +24,17 @@ from service.errors import (
     ServiceError,
     StoreUnavailable,
     Unauthorized,
+    VideoGone,
+    VideoRangeRefused,
+    VideoUnreachable,
+    VideoUnusable,
     VideoURLRefused,
 )
 from service.web.schemas import ErrorAnswer
 
 _MOST_LISTED = 5
+# A clip is passed on within seconds.
+_DOWNLOAD_RETRY_S = 5
 
 
 class BadRequest(ServiceError):
@@ -54,12 +61,22 @@ class UploadNotFound(ServiceError):
     code = "upload_not_found"
 
 
+class TooManyDownloads(ServiceError):
+    """As many videos are being passed on as this process may at a time."""
+
+    code = "too_many_downloads"
+
+    def __init__(self) -> None:
+        super().__init__("Many clips are being downloaded just now. Try again in a few seconds.")
+
+
 STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     MalformedResult: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     ProjectNotFound: HTTPStatus.NOT_FOUND,
     ClipNotFound: HTTPStatus.NOT_FOUND,
+    ClipNotReady: HTTPStatus.NOT_FOUND,
     UploadNotFound: HTTPStatus.NOT_FOUND,
     FramesNotReady: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -67,6 +84,11 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ChoiceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
     VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    VideoGone: HTTPStatus.GONE,
+    VideoRangeRefused: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    VideoUnusable: HTTPStatus.BAD_GATEWAY,
+    VideoUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyDownloads: HTTPStatus.SERVICE_UNAVAILABLE,
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
     ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ProjectBusy: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -95,7 +117,11 @@ async def service_error(_request: Request, error: Exception) -> Response:
     """Answer one of the service's own errors."""
     if not isinstance(error, ServiceError):
         raise error
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    headers: Mapping[str, str] = {}
+    if isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": "Bearer"}
+    elif isinstance(error, TooManyDownloads):
+        headers = {"Retry-After": str(_DOWNLOAD_RETRY_S)}
     return error_response(status_of(type(error)), str(error), error.code, headers)
 
 

@@ -63,6 +63,8 @@ def starlette_app(
                 allow_methods=["GET", "POST"],
                 # supabase-js sends authorization, apikey, x-client-info and content-type, and may add more.
                 allow_headers=["*"],
+                # The name of a downloaded clip.
+                expose_headers=["Content-Disposition"],
                 max_age=_PREFLIGHT_MAX_AGE_S,
             ),
             Middleware(RequestLog, meter),
