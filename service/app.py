@@ -22,12 +22,14 @@ from service.runware.client import RunwareClient
 from service.runware.frames import Frames
 from service.runware.models import video_model
 from service.runware.results import video_url_check
+from service.runware.videos import VideoReader
 from service.settings import Settings
 from service.stores.presence import presence
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
 from service.stores.uploads import LocalUploads, SupabaseUploads
 from service.web.access import Access, SupabaseCallers
+from service.web.downloads import Downloads
 from service.web.handlers import Handlers
 from service.web.server import starlette_app
 from service.web.signing_keys import SigningKeys
@@ -137,6 +139,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     uploads = uploads_for(settings)
     runware = runware_for(settings)
     frame_rules = frame_rules_for(settings)
+    videos = VideoReader(video_url_check(settings.video_hosts))
     watcher, metrics = Watcher(store, frame_rules), Metrics()
     settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
     past = Past(store, video_model)
@@ -166,12 +169,14 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         watcher.look_soon,
         frame_rules,
     )
+    projects = Projects(store, clock, frame_rules)
     handlers = Handlers(
         generator=generator,
         adopter=Adopter(generator, video_url_check(settings.video_hosts)),
         checker=Checker(store, inquiry, settler, clock, frame_rules),
         receiver=Receiver(settler),
-        projects=Projects(store, clock, frame_rules),
+        projects=projects,
+        downloads=Downloads(projects, videos, settings.runware_ttl_seconds, clock),
         poller=poller,
         store=store,
         callbacks=callbacks,
@@ -195,6 +200,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
             if isinstance(uploads, SupabaseUploads):
                 await parts.enter_async_context(uploads)
             await parts.enter_async_context(runware)
+            await parts.enter_async_context(videos)
             if signing_keys is not None:
                 await parts.enter_async_context(signing_keys)
             await parts.enter_async_context(_settling(settler))

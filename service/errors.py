@@ -71,6 +71,46 @@ class VideoURLRefused(ServiceError):
     code = "video_url_refused"
 
 
+class ClipNotReady(ServiceError):
+    """The scene has no finished clip, so that there is no video to give."""
+
+    code = "clip_not_ready"
+
+    def __init__(self, project_id: str, scene: str) -> None:
+        super().__init__(
+            f"Scene {scene} of project {project_id} has no finished clip. The project's page, or "
+            f"GET /projects/{project_id}, shows how it stands."
+        )
+
+
+class VideoGone(ServiceError):
+    """A clip succeeded, and its video is no longer at its link."""
+
+    code = "video_gone"
+
+
+class VideoUnreachable(ServiceError):
+    """The host of a clip's video can't give it now; it may be able to in a moment."""
+
+    code = "video_unreachable"
+
+
+class VideoEmpty(VideoUnreachable):
+    """The host of a clip's video serves 0 bytes, as it may for a moment after success, or when it is gone."""
+
+
+class VideoRangeRefused(ServiceError):
+    """The video has none of the bytes that were asked for."""
+
+    code = "range_not_satisfiable"
+
+
+class VideoUnusable(ServiceError):
+    """A clip's link leads to what this service does not pass on: another host, or no video."""
+
+    code = "video_unusable"
+
+
 class ProviderRefused(ServiceError):
     """Runware refused the account, so that no clip of the call could be submitted."""
 

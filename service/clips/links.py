@@ -17,3 +17,20 @@ def link_expires_at(clip: Clip, ttl_seconds: int | None) -> datetime | None:
     if clip.video_url is None or clip.settled_at is None or clip.adopted:
         return None
     return clip.settled_at + (_USUAL_LIFE if ttl_seconds is None else timedelta(seconds=ttl_seconds))
+
+
+def link_gone(scene: str, expires_at: datetime | None, now: datetime) -> str:
+    """Say that a video is no longer at its link, since when, and what helps."""
+    if expires_at is not None and expires_at <= now:
+        told = f"The link to the video of scene {scene} ended on {_day(expires_at)}."
+    else:
+        told = f"The video of scene {scene} is no longer at its link"
+        told += f", which was expected to last until {_day(expires_at)}." if expires_at else "."
+    return (
+        f"{told} Use a copy that was downloaded earlier. If there is none, change the scene's prompt or "
+        "choose another model, and generate a new clip: that costs again."
+    )
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"

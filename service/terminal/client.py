@@ -1,16 +1,20 @@
 """The service as the commands call it."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
+from yarl import URL
 
 from service.errors import ServiceError
 from service.terminal.answers import (
@@ -29,6 +33,9 @@ _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 30
 # A submission backs off for up to 80 % of SUBMISSION_GRACE_SECONDS, which is a minute unless it was changed.
 _FUNCTION_TIMEOUT_S = 600
+# The service answers within half a minute, or says that the video's host does not.
+_DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S, sock_read=60)
+_ODD_NAME = re.compile(r"^[.-]|[/\\:]")
 
 
 class CallRefused(ServiceError):
@@ -41,6 +48,24 @@ class ServiceAway(ServiceError):
     """The service can't be reached, or can't work just now; it may be able to in a moment."""
 
     code = "service_away"
+
+
+class DownloadFailed(ServiceError):
+    """The service has no video of this clip to give, or it broke off."""
+
+    code = "download_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStream:
+    """A clip that begins to come: its file name, its size in bytes where that is known, its bytes.
+
+    `pieces` raises DownloadFailed where it breaks off.
+    """
+
+    name: str
+    size: int | None
+    pieces: AsyncIterator[bytes]
 
 
 class ServiceClient:
@@ -90,6 +115,43 @@ class ServiceClient:
         """List the newest projects."""
         return (await self._call("GET", f"/projects?limit={limit}", ProjectList)).projects
 
+    @asynccontextmanager
+    async def download(self, project_id: UUID, scene: str) -> AsyncIterator[ClipStream]:
+        """Ask for the video of a finished clip. Raises DownloadFailed, where there is none to give."""
+        name = f"{quote(scene, safe='')}.mp4"
+        url = URL(self._url).joinpath("projects", str(project_id), "clips", name, encoded=True)
+        try:
+            response = await self._session.get(url, timeout=_DOWNLOAD_TIMEOUT, allow_redirects=False)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._away(error) from error
+        async with response:
+            if response.status != HTTPStatus.OK:
+                raise await self._download_refusal(response)
+            yield ClipStream(self._file_name(response), response.content_length, _pieces(response))
+
+    async def _download_refusal(self, response: aiohttp.ClientResponse) -> ServiceError:
+        try:
+            content = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return self._away(error)
+        try:
+            said = Refusal.model_validate_json(content).error
+        except ValidationError:
+            return self._refusal(response, content)
+        unknown = response.status == HTTPStatus.UNAUTHORIZED
+        return self._refusal(response, content) if unknown else DownloadFailed(said)
+
+    def _file_name(self, response: aiohttp.ClientResponse) -> str:
+        said = response.content_disposition
+        name = (said.filename if said else None) or ""
+        # One that leads out of the folder, hides in it or confuses a terminal is none of the clip service's.
+        if not name.endswith(".mp4") or _ODD_NAME.search(name) or not name.isprintable():
+            raise CallRefused(
+                f"{self._url} gives a clip without a proper file name. "
+                "Correct --url or CLIPS_URL, or look at what stands before the service."
+            )
+        return name
+
     async def _function(self, name: str, body: Mapping[str, Any]) -> Sequence[SceneAnswer]:
         path = f"/functions/v1/{name}"
         response, content = await self._send("POST", path, body)
@@ -116,10 +178,7 @@ class ServiceClient:
             ) as response:
                 return response, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ServiceAway(
-                f"The service at {self._url} can't be reached: {_reason(error)}. "
-                "Start it with clips serve, or correct --url or CLIPS_URL."
-            ) from error
+            raise self._away(error) from error
 
     def _read(self, path: str, response: aiohttp.ClientResponse, content: bytes, answer: type[M]) -> M:
         if response.status != HTTPStatus.OK:
@@ -132,6 +191,12 @@ class ServiceClient:
                 f"{self._url}{path} answered with something else than the clip service does. "
                 "Correct --url or CLIPS_URL, or install the version that the service has."
             ) from None
+
+    def _away(self, error: Exception) -> ServiceAway:
+        return ServiceAway(
+            f"The service at {self._url} can't be reached: {_reason(error)}. "
+            "Start it with clips serve, or correct --url or CLIPS_URL."
+        )
 
     def _set_clock(self, date: str) -> None:
         try:
@@ -152,6 +217,14 @@ class ServiceClient:
             said += " The commands take the token from the environment: set CLIPS_TOKEN."
         away = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return ServiceAway(said) if away else CallRefused(said)
+
+
+async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, TimeoutError):
+        raise DownloadFailed("It broke off. Run the command again.") from None
 
 
 def _reason(error: Exception) -> str:

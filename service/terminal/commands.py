@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -17,6 +18,11 @@ _EXIT_CODES = (
     "The exit code is 0 if all clips are there; 1 if all have ended and some failed; 2 if the command was "
     "used wrongly; 3 if the service refuses the call or can't be reached; 4 if clips are still pending, or "
     f"none was asked for yet; 130 after Ctrl-C. {_CREDENTIAL}"
+)
+_DOWNLOAD_EXIT_CODES = (
+    "The exit code is 0 if all these clips are there as files; 1 if some could not be saved; 2 if the "
+    "command was used wrongly; 3 if the service refuses the call or can't be reached; 4 if clips are still "
+    f"pending, or none was asked for yet; 130 after Ctrl-C. {_CREDENTIAL}"
 )
 _LIST_EXIT_CODES = (
     "The exit code is 0; 2 if the command was used wrongly; 3 if the service refuses the call or can't be "
@@ -94,6 +100,30 @@ def retry(
 ) -> None:
     """Have new attempts made at a project's failed clips."""
     raise typer.Exit(_terminal(url, as_json=as_json).retry(project, scene or (), watch=watch))
+
+
+@terminal_commands.command(epilog=_DOWNLOAD_EXIT_CODES)
+def download(
+    project: _Project,
+    *,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Save the clip of this scene; may be given several times.")
+    ] = None,
+    to: Annotated[
+        Path,
+        typer.Option(file_okay=False, metavar="DIR", help="Folder for the files; made if it is not there."),
+    ] = Path(),
+    force: Annotated[
+        bool, typer.Option("--force", help="Save anew, and replace files that are there.")
+    ] = False,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """Save a project's finished clips as files.
+
+    A file of a clip's name and size is kept as it is. One of another size is never replaced without --force.
+    """
+    raise typer.Exit(_terminal(url, as_json=as_json).download(project, scene or (), to, force=force))
 
 
 @terminal_commands.command(epilog=_LIST_EXIT_CODES)

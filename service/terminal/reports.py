@@ -167,6 +167,32 @@ class ProjectsReport(BaseModel):
     projects: Sequence[ListedProject]
 
 
+class SavedClip(BaseModel):
+    """What came of one scene's clip as a file; `kept`: a file of its name and size was there already."""
+
+    scene: str
+    status: Literal["saved", "kept", "pending", "failed"]
+    path: str | None = None
+    bytes: int | None = None
+    error: str | None = None
+
+
+class DownloadReport(BaseModel):
+    """The clips of a project as files; none, if no clip was asked for yet."""
+
+    project_id: UUID
+    folder: str
+    clips: Sequence[SavedClip]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What it means to a script. While a clip may still come, no failure is final."""
+        states = {clip.status for clip in self.clips}
+        if not states or "pending" in states:
+            return ExitCode.NOT_ENDED
+        return ExitCode.SOME_FAILED if "failed" in states else ExitCode.ALL_DONE
+
+
 def expected_share(seconds: float, usual_seconds: float) -> float:
     """How much of a clip is presumably made after `seconds`: ever more, but never all of it."""
     return min(_MOST_EXPECTED, 1 - math.exp(-max(0, seconds) / usual_seconds))

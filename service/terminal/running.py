@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from service.errors import ServiceError
 from service.serving import run_until_signal
 from service.terminal.answers import SceneAnswer
 from service.terminal.client import ServiceAway, ServiceClient
+from service.terminal.downloads import Downloads, DownloadView
 from service.terminal.reports import ExitCode, ListedProject, ProjectsReport, Report, overlaid
 from service.terminal.views import JSONView, LiveView, View, projects_table, view_for
 
@@ -20,6 +22,7 @@ _LOOK_INTERVAL_S = 1.0
 _LONGEST_WAIT_S = 10.0
 # So that another program has a project in each line.
 _WIDTH_WITHOUT_TERMINAL = 200
+_STOPPED_WATCHING = "Stopped watching. Clips that were submitted are still being made."
 
 _Ask = Callable[[ServiceClient], Awaitable[Sequence[SceneAnswer]]]
 
@@ -53,6 +56,24 @@ class Terminal:
     def projects(self, limit: int) -> int:
         """List the newest projects; gives the exit code."""
         return _run(self._list(limit))
+
+    def download(self, project_id: UUID, scenes: Sequence[str], folder: Path, *, force: bool) -> int:
+        """Save finished clips in a folder, which is made if it is not there; gives the exit code."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.stderr.write(f"--to is wrong: {folder} can't be made: {error.strerror}.\n")
+            return ExitCode.WRONG_USE
+        stopped = "Stopped. What was saved stays; run the command again for the rest."
+        return _run(self._download(project_id, scenes, folder, force=force), stopped)
+
+    async def _download(self, project_id: UUID, scenes: Sequence[str], folder: Path, *, force: bool) -> int:
+        view = DownloadView(Console(highlight=False), as_json=self.as_json)
+        async with ServiceClient.connecting(self.url, self.token) as client:
+            with view:
+                report = await Downloads(client, folder, view, force=force).save(project_id, scenes)
+        view.end(report)
+        return report.exit_code
 
     async def _follow(self, project_id: UUID, ask: _Ask, *, watch: bool) -> int:
         async with ServiceClient.connecting(self.url, self.token) as client:
@@ -114,13 +135,13 @@ async def watched(read: Callable[[], Awaitable[Report]], view: View) -> Report:
         await asyncio.sleep(wait_s)
 
 
-def _run(work: Coroutine[Any, Any, int]) -> int:
+def _run(work: Coroutine[Any, Any, int], stopped: str = _STOPPED_WATCHING) -> int:
     try:
         code = run_until_signal(work)
     except ServiceError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.REFUSED
     if code is None:
-        sys.stderr.write("Stopped watching. Clips that were submitted are still being made.\n")
+        sys.stderr.write(f"{stopped}\n")
         return ExitCode.STOPPED
     return code

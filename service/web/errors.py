@@ -12,6 +12,7 @@ from service.errors import (
     AdoptionRefused,
     ChoiceRefused,
     ClipNotFound,
+    ClipNotReady,
     FramesNotReady,
     KeysUnavailable,
     MalformedResult,
@@ -24,11 +25,17 @@ from service.errors import (
     ServiceError,
     StoreUnavailable,
     Unauthorized,
+    VideoGone,
+    VideoRangeRefused,
+    VideoUnreachable,
+    VideoUnusable,
     VideoURLRefused,
 )
 from service.web.schemas import ErrorAnswer
 
 _MOST_LISTED = 5
+# A clip is passed on within seconds.
+_DOWNLOAD_RETRY_S = 5
 
 
 class BadRequest(ServiceError):
@@ -71,12 +78,22 @@ class UploadNotFound(ServiceError):
     code = "upload_not_found"
 
 
+class TooManyDownloads(ServiceError):
+    """As many videos are being passed on as this process may at a time."""
+
+    code = "too_many_downloads"
+
+    def __init__(self) -> None:
+        super().__init__("Many clips are being downloaded just now. Try again in a few seconds.")
+
+
 STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     MalformedResult: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     ProjectNotFound: HTTPStatus.NOT_FOUND,
     ClipNotFound: HTTPStatus.NOT_FOUND,
+    ClipNotReady: HTTPStatus.NOT_FOUND,
     UploadNotFound: HTTPStatus.NOT_FOUND,
     FramesNotReady: HTTPStatus.CONFLICT,
     AdoptionRefused: HTTPStatus.CONFLICT,
@@ -87,6 +104,11 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ChoiceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
     VideoURLRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    VideoGone: HTTPStatus.GONE,
+    VideoRangeRefused: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    VideoUnusable: HTTPStatus.BAD_GATEWAY,
+    VideoUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyDownloads: HTTPStatus.SERVICE_UNAVAILABLE,
     ProviderRefused: HTTPStatus.BAD_GATEWAY,
     ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ProjectBusy: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -117,7 +139,11 @@ async def service_error(_request: Request, error: Exception) -> Response:
     status = status_of(type(error))
     if isinstance(error, NothingMade):
         return _answered(status, error.answer)
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    headers: Mapping[str, str] = {}
+    if isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": "Bearer"}
+    elif isinstance(error, TooManyDownloads):
+        headers = {"Retry-After": str(_DOWNLOAD_RETRY_S)}
     return error_response(status, str(error), error.code, headers)
 
 

@@ -16,6 +16,7 @@ from service.runware.results import URLCheck
 from service.runware.webhooks import pushed_outcomes
 from service.web.answers import generate_answer, status_answer
 from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
+from service.web.downloads import Downloads
 from service.web.errors import InvalidValue
 from service.web.events import event_stream, read_sequence
 from service.web.request_log import tell_job, tell_project
@@ -75,6 +76,7 @@ class Handlers:
     checker: Checker
     receiver: Receiver
     projects: Projects
+    downloads: Downloads
     poller: Poller
     store: Store
     callbacks: CallbackURLs
@@ -128,6 +130,11 @@ class Handlers:
         """Read a project's row and its jobs."""
         state = await self.projects.detail(_named_project(request), caller)
         return ProjectDetail.of_state(state, await self._installation())
+
+    async def download_clip(self, request: Request, caller: Caller) -> Response:
+        """Give the video of a scene's finished clip, as a file with a name."""
+        scene = SceneKey(str(request.path_params["scene"]))
+        return await self.downloads.response(_named_project(request), scene, request, caller)
 
     async def watch_project(self, request: Request, caller: Caller) -> Response:
         """Tell of a project's changes as they happen, as server-sent events."""

@@ -40,7 +40,7 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     )
     paths: dict[str, dict[str, object]] = {}
     for operation in listed:
-        for path in filter(None, (operation.path, operation.alias)):
+        for path in map(_plain, filter(None, (operation.path, operation.alias))):
             described = _describe(operation, path, references)
             paths.setdefault(path, {})[operation.method.lower()] = described
     return {
@@ -89,6 +89,11 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
     if operation.protected:
         described["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
     return described
+
+
+def _plain(path: str) -> str:
+    """Leave out how the router reads a parameter, which OpenAPI has no word for."""
+    return re.sub(r"{(\w+):\w+}", r"{\1}", path)
 
 
 def _parameter(name: str, where: str, *, required: bool) -> dict[str, object]:

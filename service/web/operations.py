@@ -13,6 +13,7 @@ from starlette.routing import Route
 from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
+from service.web.downloads import VIDEO_MEDIA_TYPE
 from service.web.errors import NothingMade, status_of
 from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
@@ -100,6 +101,16 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
         ),
         Operation(
             "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 503)
+        ),
+        Operation(
+            "GET",
+            # A scene's name may hold anything, also a slash.
+            "/projects/{project_id}/clips/{scene:path}.mp4",
+            handlers.download_clip,
+            None,
+            errors=(401, 404, 410, 416, 502, 503),
+            statuses=(HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT),
+            media_type=VIDEO_MEDIA_TYPE,
         ),
         Operation(
             "GET",

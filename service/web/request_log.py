@@ -110,6 +110,8 @@ class LoggedCORS(CORSMiddleware):
             allow_methods=["GET", "POST"],
             # supabase-js sends authorization, apikey, x-client-info and content-type, and may add more.
             allow_headers=["*"],
+            # The name of a downloaded clip.
+            expose_headers=["Content-Disposition"],
             max_age=_PREFLIGHT_MAX_AGE_S,
         )
         self._meter = meter

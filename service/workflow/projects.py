@@ -7,7 +7,7 @@ from service.clips.models import Clip, Project, ProjectId, ProjectOverview, Scen
 from service.clips.ownership import Anonymous, Caller, User, answers_to
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
-from service.errors import ProjectNotFound, Unauthorized
+from service.errors import ClipNotReady, ProjectNotFound, Unauthorized
 from service.workflow.ports import Changes, Clock, ProjectDraft, Store
 
 
@@ -126,3 +126,16 @@ class Projects:
     async def detail(self, project_id: ProjectId, caller: Caller) -> ProjectState:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
         return await read_state(self.store, project_id, caller, self.frame_rules)
+
+    async def finished_clip(
+        self, project_id: ProjectId, scene: SceneKey, caller: Caller
+    ) -> tuple[Project, Clip, str]:
+        """Read a project, the current clip of one of its scenes, and the URL of that clip's video.
+
+        Raises ProjectNotFound, ClipNotReady and StoreUnavailable.
+        """
+        project = await existing_project(self.store, project_id, caller)
+        for clip in await self.store.current_clips(project_id):
+            if clip.scene == scene and clip.video_url is not None:
+                return project, clip, clip.video_url
+        raise ClipNotReady(project_id, scene)

@@ -44,9 +44,14 @@ def calls(project_id: str) -> list[tuple[str, str, object]]:
     return [*functions, ("GET", f"/projects/{project_id}", None)]
 
 
+def every_call(project_id: str) -> list[tuple[str, str, object]]:
+    """These, and the one that answers with a file."""
+    return [*calls(project_id), ("GET", f"/projects/{project_id}/clips/1.mp4", None)]
+
+
 async def test_someone_elses_project_is_answered_as_one_that_is_not_there(place: Place) -> None:
     project_id = await place.store(place.signed_in(ALICE))
-    for theirs, missing in zip(calls(project_id), calls(NOBODYS_PROJECT), strict=True):
+    for theirs, missing in zip(every_call(project_id), every_call(NOBODYS_PROJECT), strict=True):
         seen = []
         for (method, path, body), asked_for in ((theirs, project_id), (missing, NOBODYS_PROJECT)):
             async with place.world.session.request(
@@ -130,7 +135,7 @@ async def test_whoever_is_not_known_may_do_nothing_and_is_told_what_to_do(
         ("GET", "/projects", None),
         ("POST", "/projects", {"frames": {}}),
     ]
-    for method, path, body in [*calls(project_id), *listed]:
+    for method, path, body in [*every_call(project_id), *listed]:
         status, answer = await place.call(method, path, headers, body)
         assert (status, answer["code"]) == (401, "unauthorized")
         assert remedy in answer["error"]
@@ -163,7 +168,7 @@ async def test_anonymous_caller_reaches_projects_without_an_owner_only(
     for method, path, body in calls(own):
         status, answer = await open_place.call(method, path, headers, body)
         assert status == 200, answer
-    for method, path, body in calls(alices):
+    for method, path, body in every_call(alices):
         status, answer = await open_place.call(method, path, headers, body)
         assert (status, answer["code"]) == (404, "project_not_found")
 

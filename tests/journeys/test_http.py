@@ -292,6 +292,7 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     OpenAPIV31SpecValidator(dict(document)).validate()
     expected = {f"{prefix}/{name}" for name in FUNCTIONS for prefix in ("/functions/v1", "")}
     expected |= {"/projects", "/projects/{project_id}", "/projects/{project_id}/events"}
+    expected |= {"/projects/{project_id}/clips/{scene}.mp4"}
     expected |= {"/studio/config", "/studio/estimates", "/uploads", "/uploads/{name}"}
     expected |= {"/webhooks/runware", "/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == expected

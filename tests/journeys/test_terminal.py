@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -23,6 +24,19 @@ from tests.process import COMMAND, ServiceProcess, environment, run_command
 
 TOKEN = "token-of-the-service"
 NOBODY = "0b0e7a52-6a53-4f0e-9d8c-000000000001"
+FINISHED_JOB = {
+    "scene": "1",
+    "task_uuid": "task",
+    "status": "succeeded",
+    "video_url": "https://im.runware.ai/1.mp4",
+    "error": None,
+    "cost_usd": None,
+    "duration_s": 4,
+    "attempt": 1,
+    "submitted_at": "2026-01-02T12:00:00Z",
+    "settled_at": "2026-01-02T12:00:42Z",
+    "settled_by": "poll",
+}
 GOOD_AND_BAD = {"1": {"description": "Fine."}, "2": {"description": "[sandbox:fail]"}}
 
 
@@ -248,11 +262,12 @@ async def test_token_comes_from_the_environment_and_its_lack_is_told(tmp_path: P
             assert (code, output) == (0, "There is no project yet.\n")
 
 
-@pytest.mark.parametrize("command", ["generate", "status", "retry"])
+@pytest.mark.parametrize("command", ["generate", "status", "retry", "download"])
 async def test_unknown_project_exits_3_with_the_services_sentence(
     world: World, tmp_path: Path, command: str
 ) -> None:
-    code, output = await clips(world, tmp_path, command, NOBODY, "--watch")
+    watch = () if command == "download" else ("--watch",)
+    code, output = await clips(world, tmp_path, command, NOBODY, *watch)
     assert (code, output.startswith(f"There is no project {NOBODY}.")) == (3, True)
 
 
@@ -264,10 +279,161 @@ async def test_service_that_can_not_be_reached_exits_3_and_says_where_it_was_sou
     assert output.startswith(f"The service at {url} can't be reached: Connection refused.")
 
 
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+async def made(world: World, scenes: Mapping[str, Any] | int) -> str:
+    project_id = await world.store(scenes)
+    await world.generate(project_id)
+    await world.settled(project_id)
+    return project_id
+
+
+async def test_download_saves_each_clip_under_its_name_and_keeps_what_is_there(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await made(world, 2)
+    folder = tmp_path / "saved" / "clips"
+    code, output = await clips(world, tmp_path, "download", project_id, "--to", str(folder))
+    assert code == 0, output
+    *told, summary = output.splitlines()
+    assert [line.partition(" (")[0] for line in told] == [
+        f"Scene {n}: saved as {folder}/Scene-1-scene-{n}.mp4" for n in (1, 2)
+    ]
+    assert summary == f"2 of 2 clips are in {folder}"
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == ["Scene-1-scene-1.mp4", "Scene-1-scene-2.mp4"]
+    for file, job in zip(files, await world.jobs(project_id), strict=True):
+        async with world.session.get(job["video_url"]) as response:
+            assert file.read_bytes() == await response.read()
+    before = [file.stat().st_mtime_ns for file in files]
+    code, output = await clips(world, tmp_path, "download", project_id, "--to", str(folder), "--scene", "1")
+    assert (code, output.splitlines()[0]) == (0, f"Scene 1: is there already as {files[0]}")
+    code, output = await clips(world, tmp_path, "download", project_id, "--to", str(folder), "--force")
+    assert code == 0
+    assert "is there already" not in output
+    after = [file.stat().st_mtime_ns for file in files]
+    assert all(new > old for old, new in zip(before, after, strict=True))
+
+
+async def test_download_never_replaces_another_clip_unless_it_is_told_to(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await made(world, 1)
+    file = tmp_path / "Scene-1-scene-1.mp4"
+    file.write_bytes(b"an earlier clip")
+    code, output = await clips(world, tmp_path, "download", project_id)
+    assert code == 1
+    assert "is there with another size. Move it away, or replace it by --force." in output
+    assert file.read_bytes() == b"an earlier clip"
+    code, output = await clips(world, tmp_path, "download", project_id, "--force")
+    assert code == 0
+    assert file.read_bytes()[4:8] == b"ftyp"
+
+
+async def test_download_tells_of_each_clip_why_it_is_not_saved(world: World, tmp_path: Path) -> None:
+    project_id = await made(world, GOOD_AND_BAD)
+    code, output = await clips(world, tmp_path, "download", project_id, "--scene", "2", "--scene", "9")
+    assert code == 1
+    assert "Scene 2: not saved: The model's provider failed" in output
+    assert f"Scene 9: not saved: Scene 9 of project {project_id} has no finished clip." in output
+    for video in (tmp_path / "videos").iterdir():
+        video.unlink()
+    code, output = await clips(world, tmp_path, "download", project_id, "--json")
+    report = json.loads(output)
+    assert code == 1
+    assert report["project_id"] == project_id
+    assert [(clip["scene"], clip["status"]) for clip in report["clips"]] == [("1", "failed"), ("2", "failed")]
+    assert "no longer at its link" in report["clips"][0]["error"]
+    assert not any(name.endswith((".mp4", ".part")) for name in names(tmp_path))
+
+
+async def test_download_of_pending_clips_exits_4_and_so_does_nothing_asked(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await world.store({"1": {"description": "Fine."}, "2": {"description": "[sandbox:slow=60]"}})
+    code, output = await clips(world, tmp_path, "download", project_id)
+    assert (code, output) == (
+        4,
+        f"No clip has been asked for yet. Ask for them with: clips generate {project_id}\n",
+    )
+    await world.generate(project_id)
+    await world.until(project_id, lambda jobs: jobs[0]["status"] == "succeeded")
+    code, output = await clips(world, tmp_path, "download", project_id)
+    assert code == 4
+    assert "Scene 2: still being made\n1 of 2 clips are in .\n" in output
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.mp4", "/etc/evil.mp4", ".hidden.mp4", "C:evil.mp4", "-rf.mp4", "a\x1b[2J.mp4", "evil.sh", ""],
+)
+async def test_file_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    async def respond(request: web.BaseRequest) -> web.Response:
+        if not request.path.endswith(".mp4"):
+            return web.json_response({"jobs": [FINISHED_JOB]})
+        disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        return web.Response(body=b"video", headers={"Content-Disposition": disposition})
+
+    folder = tmp_path / "to"
+    async with answering(respond) as url:
+        code, output = await run_command("download", NOBODY, "--url", url, "--to", str(folder), cwd=tmp_path)
+    assert code == 3
+    assert "without a proper file name" in output
+    assert names(folder) == set()
+    assert names(tmp_path) == {"to"}
+
+
+async def test_download_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    async def respond(request: web.BaseRequest) -> web.StreamResponse:
+        if not request.path.endswith(".mp4"):
+            return web.json_response({"jobs": [FINISHED_JOB]})
+        response = web.StreamResponse(
+            headers={"Content-Disposition": 'attachment; filename="a-scene-1.mp4"', "Content-Length": "99"}
+        )
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    folder = tmp_path / "to"
+    async with answering(respond) as url:
+        code, output = await run_command("download", NOBODY, "--url", url, "--to", str(folder), cwd=tmp_path)
+    assert code == 1
+    assert "Scene 1: not saved: It broke off. Run the command again." in output
+    assert names(folder) == set()
+
+
+async def test_folder_that_can_not_be_made_exits_2(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, output = await run_command("download", NOBODY, "--to", "file/within", cwd=tmp_path)
+    assert code == 2
+    assert output.startswith("--to is wrong: file/within can't be made: ")
+
+
+async def test_terminal_gets_a_bar_while_a_clip_is_saved_and_its_cursor_back(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await made(world, 1)
+    ours, theirs = pty.openpty()
+    variables = {"CLIPS_URL": world.url, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "download", project_id, cwd=tmp_path, env=environment(**variables), stdout=theirs
+    )
+    os.close(theirs)
+    shown = await asyncio.to_thread(_read_terminal, ours)
+    assert await process.wait() == 0
+    assert "Scene 1: saved as Scene-1-scene-1.mp4" in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("status", "no-uuid"),
+        ("download", NOBODY, "--to", __file__),
         ("status", NOBODY, "--url", "ftp://clips.example"),
         ("status", NOBODY, "--url", "http://user:secret@clips.example"),
         ("projects", "--limit", "0"),

@@ -221,6 +221,17 @@ export interface WatchOptions {
   onError?: (error: ClipsError) => void;
 }
 
+export interface DownloadOptions {
+  /** Called with the bytes received so far, and with all that will come, null where that is not known. */
+  onProgress?: (received: number, total: number | null) => void;
+  signal?: AbortSignal;
+}
+
+export interface DownloadedClip {
+  blob: Blob;
+  name: string;
+}
+
 export interface Clips {
   /**
    * Submits a job for each scene with both frames; what is paid for already is not bought again. Where no clip could be
@@ -234,6 +245,15 @@ export interface Clips {
   retry(projectId: string, options?: { scenes?: string[] }): Promise<Generated>;
   projects(options?: { limit?: number }): Promise<ProjectSummary[]>;
   project(projectId: string): Promise<Project>;
+  /**
+   * Where a finished clip is downloaded from. A link can send no token: it does where the service needs none. Where it
+   * needs one, use `download`.
+   */
+  downloadUrl(projectId: string, scene: string): string;
+  /** Fetches a finished clip with its file name; rejects with `video_gone` where its link is dead. */
+  download(projectId: string, scene: string, options?: DownloadOptions): Promise<DownloadedClip>;
+  /** Resolves if a finished clip's video is still there; else rejects as `download` does. */
+  checkVideo(projectId: string, scene: string): Promise<void>;
   /** Stores a project; gives its id. */
   create(draft: ProjectDraft): Promise<string>;
   /** Keeps an image for use as a frame; gives its URL. */

@@ -62,6 +62,9 @@ export function createClips({ url = "", token } = {}) {
       })
     ).json();
 
+  const videoPath = (projectId, scene) =>
+    `/projects/${encodeURIComponent(projectId)}/clips/${encodeURIComponent(scene)}.mp4`;
+
   return {
     generate: (projectId, { model, resolution, audio, adopt } = {}) =>
       post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio, adopt }),
@@ -70,6 +73,14 @@ export function createClips({ url = "", token } = {}) {
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
     projects: async ({ limit = 100 } = {}) => (await get(`/projects?limit=${limit}`)).projects,
     project: (projectId) => get(`/projects/${encodeURIComponent(projectId)}`),
+    downloadUrl: (projectId, scene) => base + videoPath(projectId, scene),
+    download: async (projectId, scene, { onProgress = () => {}, signal } = {}) =>
+      readFile(await request(videoPath(projectId, scene), { signal }), onProgress),
+    checkVideo: async (projectId, scene) => {
+      const response = await request(videoPath(projectId, scene), { headers: { range: "bytes=0-0" } });
+      // A host that knows no ranges gives all of it.
+      await response.body.cancel();
+    },
     create: async (draft) => (await post("/projects", draft)).id,
     upload: async (image) =>
       (
@@ -83,6 +94,33 @@ export function createClips({ url = "", token } = {}) {
     estimates: () => get("/studio/estimates"),
     watch: (projectId, onChange, options) => watch({ request, get }, projectId, onChange, options),
   };
+}
+
+/** Reads a file to its end, in pieces that the browser may keep on disk; gives it with its name. */
+async function readFile(response, onProgress) {
+  const total = Number(response.headers.get("content-length")) || null;
+  let received = 0;
+  const counting = new TransformStream({
+    transform(piece, next) {
+      received += piece.length;
+      onProgress(received, total);
+      next.enqueue(piece);
+    },
+  });
+  const { headers } = response;
+  const counted = new Response(response.body.pipeThrough(counting), { headers });
+  try {
+    return { blob: await counted.blob(), name: fileName(headers.get("content-disposition") ?? "") };
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ClipsError("The download broke off. Try again.", "broken_off", 0);
+  }
+}
+
+function fileName(disposition) {
+  const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
+  const [, plain] = /filename="([^"]+)"/i.exec(disposition) ?? [];
+  return encoded ? decodeURIComponent(encoded) : (plain ?? "clip.mp4");
 }
 
 /** How much of a clip's way is behind it at the time `now`, from 0 to 0.99; 1 only when it has ended. */

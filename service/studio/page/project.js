@@ -8,6 +8,7 @@ import { openPlayer } from "./player.js";
 import { SceneCard } from "./scene.js";
 import { shareDone } from "/client/clips.js";
 import { toast } from "./toasts.js";
+import { projectVideos } from "./video.js";
 
 const TICK_MS = 1_000;
 const CONNECTIONS = {
@@ -20,6 +21,7 @@ const CONNECTIONS = {
 export function projectView(projectId, { clips, config, onProblem }) {
   let project = null;
   const cards = new Map();
+  const videos = projectVideos({ clips, projectId, config });
   const title = h("h1", {}, "Project");
   const summary = h("p", { class: "summary" });
   const bar = h("progress", { max: "1", value: "0", "aria-label": "All clips" });
@@ -72,7 +74,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
     }
     list.querySelectorAll(".waiting").forEach((one) => one.remove());
     scenes.forEach((scene, index) => {
-      if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ onRetry: () => retry([scene.key]) }));
+      if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ onRetry: () => retry([scene.key]), videos }));
       const card = cards.get(scene.key);
       if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
       card.show({ ...scene, madeWith: otherChoice(scene.job) });
@@ -93,9 +95,11 @@ export function projectView(projectId, { clips, config, onProblem }) {
     if (before) announce(before, project);
   }
 
+  const serviceTime = () => Date.now() + (project.clockSkewMs ?? 0);
+
   function tick() {
     if (!project) return;
-    const now = Date.now() + (project.clockSkewMs ?? 0);
+    const now = serviceTime();
     for (const card of cards.values()) card.tick(now);
     const counts = tally(project, cards.size);
     const making = project.jobs.reduce(
@@ -107,8 +111,10 @@ export function projectView(projectId, { clips, config, onProblem }) {
     const state = projectState(counts);
     bar.className = `bar-${state.tone}`;
     document.title = `${counts.completed}/${counts.total} · ${titleOf(project)} · Clips`;
+    const gone = project.jobs.filter(videos.isGone).length;
     summary.replaceChildren(
       h("span", { class: `chip tone-${state.tone}` }, state.text),
+      gone ? h("span", { class: "chip tone-late" }, `${plural(gone, "link")} ended`) : "",
       h("span", {}, clipCount(counts)),
       h("span", {}, choiceText(project, config.models)),
       project.cost_usd > 0 ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : "")) : "",
@@ -173,7 +179,11 @@ export function projectView(projectId, { clips, config, onProblem }) {
   }
 
   function play() {
-    openPlayer(scenesOf(project).filter((scene) => scene.job?.video_url));
+    openPlayer(
+      scenesOf(project).filter((scene) => scene.job?.video_url),
+      videos,
+      serviceTime,
+    );
   }
 
   const stop = clips.watch(projectId, change, {

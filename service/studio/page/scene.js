@@ -18,10 +18,12 @@ export class SceneCard extends HTMLElement {
   #prompt = h("p", { class: "prompt" });
   #facts = h("p", { class: "facts muted" });
   #onRetry;
+  #videos;
 
-  constructor({ onRetry }) {
+  constructor({ onRetry, videos }) {
     super();
     this.#onRetry = onRetry;
+    this.#videos = videos;
   }
 
   connectedCallback() {
@@ -53,6 +55,7 @@ export class SceneCard extends HTMLElement {
       scene.duration,
       job && [job.task_uuid, job.stage, job.video_url, job.cost_usd, job.video_expires_at],
       scene.madeWith,
+      this.#videos.isGone(job),
     ]);
     this.#scene = scene;
     if (shown === this.#shown) return;
@@ -77,9 +80,11 @@ export class SceneCard extends HTMLElement {
   /** Moves what moves with the time alone. */
   tick(now) {
     const { job, first, last, problem } = this.#scene;
-    const facts = [...this.#known, linkText(job?.video_expires_at, now)];
+    const gone = this.#videos.isGone(job);
+    const facts = [...this.#known, !gone && linkText(job?.video_expires_at, now)];
     setText(this.#facts, facts.filter(Boolean).join(" · "));
-    const { text, tone } = describe(job, now, missingText(first, last) || problemText(problem));
+    const missing = missingText(first, last) || problemText(problem);
+    const { text, tone } = describe(job, now, missing, gone);
     setText(this.#state, text);
     this.#state.className = `state tone-${tone}`;
     this.dataset.stage = job?.stage ?? "none";
@@ -88,6 +93,15 @@ export class SceneCard extends HTMLElement {
       this.#bar.value = shareDone(job, now);
       this.#bar.className = `bar-${tone}`;
     }
+    // While the page was open: a video that was loaded in time still plays.
+    if (!gone && Date.parse(job?.video_expires_at) <= now) this.#look(job);
+  }
+
+  /** Asks whether the video is still at its link, and shows it as gone if it is. */
+  async #look(job) {
+    const found = await this.#videos.look(job);
+    if (found === "gone" && this.#scene.job?.video_url === job.video_url) this.show(this.#scene);
+    return found;
   }
 
   #showFrames(first, last) {
@@ -109,10 +123,13 @@ export class SceneCard extends HTMLElement {
   }
 
   #showClip(job, first) {
-    const url = job?.video_url ?? "";
+    const gone = this.#videos.isGone(job);
+    const url = (!gone && job?.video_url) || "";
     if (url && this.#clip.dataset.shown === url) return;
     this.#clip.dataset.shown = url;
-    if (url && isShowable(url)) this.#clip.replaceChildren(this.#video(url, first));
+    if (url && isShowable(url)) this.#clip.replaceChildren(this.#video(job, first));
+    else if (gone)
+      this.#clip.replaceChildren(noVideo(icon("alert", 24), "Link ended"));
     else if (job?.stage === "failed")
       this.#clip.replaceChildren(h("div", { class: "no-clip failed" }, icon("alert", 24)));
     else if (job)
@@ -127,15 +144,16 @@ export class SceneCard extends HTMLElement {
     else this.#clip.replaceChildren(h("div", { class: "no-clip" }, icon("play", 24)));
   }
 
-  #video(url, poster) {
+  #video(job, poster) {
     const video = h("video", {
-      src: url,
+      src: job.video_url,
       poster: isShowable(poster) ? poster : null,
       controls: true,
       playsinline: true,
       preload: "metadata",
       "aria-label": `Clip of scene ${this.#scene.key}`,
     });
+    video.addEventListener("error", () => this.#showUnloaded(job, poster));
     // A look in passing: silent, over and over, and gone with the pointer. Who presses play is not disturbed.
     let passing = false;
     video.addEventListener("pointerenter", (event) => {
@@ -161,6 +179,17 @@ export class SceneCard extends HTMLElement {
     return video;
   }
 
+  /** A browser says only that a video does not load; the service knows whether its link is dead. */
+  async #showUnloaded(job, poster) {
+    if ((await this.#look(job)) === "gone" || this.#clip.dataset.shown !== job.video_url) return;
+    const again = h("button", { type: "button" }, icon("retry"), "Load again");
+    again.addEventListener("click", () => {
+      this.#videos.forget(job);
+      this.#clip.replaceChildren(this.#video(job, poster));
+    });
+    this.#clip.replaceChildren(noVideo("The video does not load now.", again));
+  }
+
   #showActions(job) {
     this.#actions.replaceChildren();
     const key = this.#scene.key;
@@ -178,25 +207,32 @@ export class SceneCard extends HTMLElement {
       });
       this.#actions.append(again);
     }
-    if (job?.video_url) {
-      this.#actions.append(
-        h(
-          "a",
-          {
-            class: "button",
-            href: job.video_url,
-            download: `scene-${key}.mp4`,
-            target: "_blank",
-            rel: "noopener",
-            "aria-label": `Download scene ${key}`,
-          },
-          icon("download"),
-          "Download",
-        ),
-      );
-    }
+    if (job?.video_url && !this.#videos.isGone(job)) this.#actions.append(this.#download(job));
+  }
+
+  #download(job) {
+    const videos = this.#videos;
+    const label = h("span", {}, "Download");
+    const named = { "aria-label": `Download scene ${job.scene}` };
+    const control = videos.linked
+      ? h("a", { ...named, class: "button", href: videos.url(job), download: true }, icon("download"), label)
+      : h("button", { ...named, type: "button" }, icon("download"), label);
+    let busy = false;
+    control.addEventListener("click", async (event) => {
+      event.preventDefault();
+      if (busy) return;
+      busy = true;
+      setText(label, "Downloading…");
+      await videos.save(job, (share) => share && setText(label, `Downloading ${Math.floor(100 * share)} %`));
+      setText(label, "Download");
+      busy = false;
+      if (videos.isGone(job)) this.show(this.#scene);
+    });
+    return control;
   }
 }
+
+const noVideo = (...told) => h("div", { class: "no-clip" }, h("div", { class: "no-video" }, ...told));
 
 function missingText(first, last) {
   if (!first && !last) return "Both frames are missing.";

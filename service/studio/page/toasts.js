@@ -1,4 +1,4 @@
-/** One short message at a time, in the header's own space, read out politely. */
+/** One short message at a time, in the header's own space or right below it, read out politely. */
 import { h } from "./dom.js";
 
 const SHOWN_MS = 6_000;

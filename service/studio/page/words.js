@@ -5,13 +5,16 @@ import { secondsWaited } from "/client/clips.js";
 const LATE_BY_DEFAULT_S = 300;
 // A request that is still unanswered then is being asked about.
 const UNANSWERED_S = 60;
+// Days left are counted from here on; before, the date says it.
+const SOON_DAYS = 14;
 
-/** What is happening to a scene's clip: a sentence, and its tone. `problem` is why there is no clip. */
-export function describe(job, now, problem = "") {
+/** What is happening to a scene's clip: a sentence, and its tone. `problem` is why there is no clip, `gone` that its video is no longer at its link. */
+export function describe(job, now, problem = "", gone = false) {
   if (!job) return { text: problem || "Not generated yet.", tone: "idle" };
   const waited = secondsWaited(job, now);
   switch (job.stage) {
     case "succeeded":
+      if (gone) return { text: goneText(job, now), tone: "late" };
       if (job.adopted) return { text: "Made before this service kept a ledger", tone: "done" };
       return {
         text: `Done in ${clock((Date.parse(job.settled_at) - Date.parse(job.waiting_since)) / 1000)}`,
@@ -90,9 +93,23 @@ export function linkText(expires, now) {
   const hours = (end - now) / 3_600_000;
   if (hours > 0 && hours < 1) return "Link ends within the hour";
   if (hours > 0 && hours < 24) return `Link ends in ${plural(Math.floor(hours), "hour")}`;
-  const day = new Date(end).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  return hours > 0 ? `Link ends on ${day}` : `Link ended on ${day}`;
+  const days = Math.floor(hours / 24);
+  if (hours > 0 && days < SOON_DAYS) return `Link ends in ${plural(days, "day")}`;
+  return `Link ${hours > 0 ? "ends" : "was to end"} on ${dayText(end)}`;
 }
+
+/** That a video is no longer at its link, since when, and what helps. */
+export function goneText(job, now) {
+  const end = Date.parse(job.video_expires_at);
+  const told =
+    end > now
+      ? `This video is no longer at its link, which was expected to last until ${dayText(end)}.`
+      : `The link to this video ended on ${dayText(end)}.`;
+  return `${told} Use a copy that was downloaded earlier. If there is none, change the prompt or choose another model, and generate a new clip: that costs again.`;
+}
+
+const dayText = (time) =>
+  new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 export const dollars = (usd) => `$${usd.toFixed(2)}`;
 
