@@ -284,7 +284,7 @@ async def test_without_the_public_key_the_page_says_what_to_set(
 
 @asynccontextmanager
 async def visit_with_a_token(
-    tmp_path: Path, project: Supabase, open_visit: OpenVisit, *, anon_key: str | None = None, **options: Any
+    tmp_path: Path, project: Supabase, open_visit: OpenVisit, *, anon_key: str = "", **options: Any
 ) -> AsyncIterator[Visit]:
     """Open the page of a service that has a SERVICE_TOKEN beside Supabase."""
     settings = {**on_supabase(project), "supabase_anon_key": anon_key, "service_token": SERVICE_TOKEN}
