@@ -25,8 +25,8 @@ class FrameRules:
     def upload_to_send(self, url: str) -> str | None:
         """Name the service's own upload that a URL leads to, if Runware can't fetch it from there.
 
-        The name is the hash of the image: whoever can write it has the image. So it does not matter for what
-        may be read which host stands before it.
+        The name is the hash of the image, so that only a person who has the image can write it: which host
+        stands before it does not matter for what may be read.
         """
         parts = http_parts(url)
         if parts is None or not is_private(parts.hostname or "") or parts.query or parts.fragment:

@@ -222,7 +222,7 @@ class _Probe:
         return taken_webhook_finding(self._deliveries(clip), clip, ending, waited_s)
 
     async def _link(self, url: str) -> Finding:
-        """Fetch the video's beginning as whoever gets the link would, until there is one."""
+        """Fetch the video's beginning as a viewer would, until there is one."""
         host, started = urlsplit(url).hostname or "", self.clock()
         status, size, empty_s = 0, 0, 0.0
         async with aiohttp.ClientSession(timeout=_CALL_TIMEOUT) as session:

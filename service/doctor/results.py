@@ -206,7 +206,7 @@ def link_finding(host: str, status: int, empty_s: float, size: int) -> Finding:
     if not empty_s:
         return Finding(part, Verdict.OK, f"{at_once} at once.", value="at once")
     found = f"{at_once} only after {empty_s:.1f} s: it is empty before."
-    remedy = "Whoever fetches a video the moment it is there has to try again when it is empty."
+    remedy = "A program that fetches a video the moment it is there has to try again while it is empty."
     return Finding(part, Verdict.WARNING, found, remedy, value="empty at first")
 
 

@@ -107,7 +107,7 @@ class VideoReader:
             refused = self._check(url)
             if refused is not None:
                 raise VideoUnusable(
-                    f"The video is not passed on: {refused}. Whoever runs the service can allow its host."
+                    f"The video is not passed on: {refused}. An operator can allow its host by VIDEO_HOSTS."
                 )
             # Encoded as it is: a signature is over the very characters of its URL.
             response = await self._session.get(URL(url, encoded=True), headers=headers, allow_redirects=False)

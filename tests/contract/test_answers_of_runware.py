@@ -197,7 +197,7 @@ async def test_service_ends_the_clip_by_the_answer_or_waits(known: Known, tmp_pa
         (job,) = await world.until(
             project_id, lambda jobs: known.asked in stand.asked and job_fits(jobs[0], known)
         )
-        # What is no end stays none, however often the answer comes.
+        # An answer that ends nothing ends nothing the third time, either.
         asked = len(stand.asked)
         for _ in range(200):
             if job["settled_at"] or len(stand.asked) >= asked + 3 or job["stage"] == "throttled":

@@ -1,4 +1,4 @@
-"""Who serves a database file is known to the next process that does, and to no one longer than it lasts."""
+"""A process that serves a database file is known to the next one, for as long as it runs."""
 
 import errno
 import fcntl

@@ -258,7 +258,7 @@ async def test_redirect_to_a_host_that_is_not_allowed_is_not_followed(world: Wor
         relink(world, f"{host}/1.mp4")
         status, answer = await asked(world, path_of(project_id))
     assert (status, answer["code"]) == (502, "video_unusable")
-    assert "Whoever runs the service can allow its host." in answer["error"]
+    assert "An operator can allow its host by VIDEO_HOSTS." in answer["error"]
     assert seen == ["/1.mp4"]
 
 
