@@ -1,6 +1,6 @@
 """Where each scene of a project stands, for everyone who asks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +14,11 @@ _SHOWN = {
     ClipStatus.FAILED: "failed",
 }
 _NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
+_NOTHING_TO_RETRY = "Nothing was retried: no clip has been asked for yet. Call generate-clips."
+# What is said of a scene that was not retried; one that failed since the call began is retried by the next.
+_NOT_FAILED = {"completed": "is done", "pending": "is being made", "failed": "has only just failed"}
+# Enough for a person to see what was meant.
+_MOST_LISTED = 20
 
 
 class Stage(StrEnum):
@@ -101,6 +106,23 @@ class Progress:
             for scene in self.scenes
             if scene.clip is not None
         }
+
+    def left_alone(self, named: Collection[SceneKey] | None, retried: Collection[SceneKey]) -> str:
+        """Say which scenes a retry did not retry, and why; "" where it retried all that it was to.
+
+        `named` are the scenes that the call named, None where it was about all that failed.
+        """
+        if named is None:
+            if retried:
+                return ""
+            return "Nothing was retried: no clip has failed." if self.scenes else _NOTHING_TO_RETRY
+        left = [scene for scene in self.scenes if scene.scene in named and scene.scene not in retried]
+        if not left:
+            return "" if self.scenes else _NOTHING_TO_RETRY
+        told = [f"scene {scene.scene} {_NOT_FAILED[scene.status]}" for scene in left[:_MOST_LISTED]]
+        if len(left) > _MOST_LISTED:
+            told.append(f"and {len(left) - _MOST_LISTED} more have not failed")
+        return f"{'Not retried' if retried else 'Nothing was retried'}: {', '.join(told)}."
 
     def _count(self, status: str) -> int:
         return sum(scene.status == status for scene in self.scenes)

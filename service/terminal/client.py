@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 import aiohttp
@@ -18,7 +19,6 @@ from service.terminal.answers import (
     Job,
     ProjectAnswer,
     ProjectList,
-    ProjectSummary,
     Refusal,
     SceneAnswer,
 )
@@ -72,10 +72,11 @@ class ServiceClient:
         """
         return await self._function("generate-clips", {"project_id": str(project_id), **(choice or {})})
 
-    async def retry(self, project_id: UUID, scenes: Sequence[str] | None) -> Sequence[SceneAnswer]:
+    async def retry(self, project_id: UUID, scenes: Sequence[str] | None) -> FunctionAnswer:
         """Submit new attempts for what failed, of `scenes` or of all; gives what came of each."""
         named = {} if scenes is None else {"scenes": list(scenes)}
-        return await self._function("retry-clips", {"project_id": str(project_id), **named})
+        body = {"project_id": str(project_id), **named}
+        return await self._call("POST", "/functions/v1/retry-clips", FunctionAnswer, body)
 
     async def check(self, project_id: UUID) -> Sequence[SceneAnswer]:
         """Have Runware asked for what is pending; gives how each scene stands."""
@@ -85,9 +86,16 @@ class ServiceClient:
         """Read the current clips of a project."""
         return (await self._call("GET", f"/projects/{project_id}", ProjectAnswer)).jobs
 
-    async def projects(self, limit: int) -> Sequence[ProjectSummary]:
-        """List the newest projects."""
-        return (await self._call("GET", f"/projects?limit={limit}", ProjectList)).projects
+    async def projects(self, limit: int, filters: Mapping[str, str]) -> ProjectList:
+        """List the newest projects, of which the `filters` name `q` or `state`."""
+        query = urlencode({**filters, "limit": limit})
+        listed = await self._call("GET", f"/projects?{query}", ProjectList)
+        if filters and not listed.takes_filters:
+            raise CallRefused(
+                f"The service at {self._url} is too old to look for projects: it would list all of them. "
+                "Update it, or leave out --q and --state."
+            )
+        return listed
 
     async def _function(self, name: str, body: Mapping[str, Any]) -> Sequence[SceneAnswer]:
         return (await self._call("POST", f"/functions/v1/{name}", FunctionAnswer, body)).scenes

@@ -184,10 +184,14 @@ class SceneResult(BaseModel):
 
 
 class GenerateAnswer(Counts):
-    """How the project stands after `generate-clips` or `retry-clips`, and what came of each scene."""
+    """How the project stands after `generate-clips` or `retry-clips`, and what came of each scene.
+
+    `note` says what a retry did not retry, since it has not failed; such scenes are not in `results`.
+    """
 
     all_complete: bool
     results: list[SceneResult]
+    note: str | None = Optional
 
     @classmethod
     def of(cls, project_id: str, generated: Generated) -> Self:
@@ -201,6 +205,7 @@ class GenerateAnswer(Counts):
                 )
                 for scene in generated.scenes
             ],
+            note=generated.note or None,
         )
 
 

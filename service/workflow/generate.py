@@ -76,13 +76,15 @@ class Generated:
     """How the project stands after the call, and what came of the scenes the call was about.
 
     `problems` says of those of its scenes for which nothing could be submitted now why that is so; `warnings`
-    says of those for which something was what may be billed beside it.
+    says of those for which something was what may be billed beside it. `note` says what a retry did not
+    retry, since it has not failed.
     """
 
     progress: Progress
     scenes: Sequence[SceneProgress]
     problems: Mapping[SceneKey, str]
     warnings: Mapping[SceneKey, str]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,9 @@ class Generator:
             shown = progress(before.values(), problems).scenes
             return {s.scene for s in shown if s.status == "failed" and (scenes is None or s.scene in scenes)}
 
-        return await self._make(project_id, caller, failed_scenes)
+        generated = await self._make(project_id, caller, failed_scenes)
+        retried = {scene.scene for scene in generated.scenes}
+        return replace(generated, note=generated.progress.left_alone(scenes, retried))
 
     async def _make(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> Generated:
         """Plan, choose and record; again from the plan, if the project is edited before all is recorded.

@@ -101,6 +101,22 @@ async def test_retry_of_a_scene_that_is_not_there_names_it_and_retries_nothing(w
     assert "no scene 7" in answer["error"]
 
 
+async def test_retry_says_what_it_did_not_retry_and_spends_nothing_on_it(world: World) -> None:
+    project_id = await world.store({"1": {}, "2": {"description": "[sandbox:fail]"}})
+    answer = await world.retry(project_id)
+    assert answer["note"] == "Nothing was retried: no clip has been asked for yet. Call generate-clips."
+    assert "note" not in await world.generate(project_id)
+    await world.settled(project_id)
+    answer = await world.retry(project_id, scenes=["1"])
+    assert (answer["results"], answer["note"]) == ([], "Nothing was retried: scene 1 is done.")
+    assert (await world.ledger())["accepted"] == 2
+    answer = await world.retry(project_id, scenes=["1", "2"])
+    assert [one["sceneKey"] for one in answer["results"]] == ["2"]
+    assert answer["note"] == "Not retried: scene 1 is done."
+    await world.settled(project_id)
+    assert "note" not in await world.retry(project_id)
+
+
 async def test_project_comes_back_under_its_column_names(world: World) -> None:
     body = {
         "frames": {"1": {"first_frame": "https://f.example/1.png", "last_frame": "https://f.example/2.png"}},
