@@ -1,6 +1,6 @@
 """Where each scene of a project stands, for everyone who asks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,11 @@ NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
 # Enough for a person to act on; a message is no place for thousands.
 _MOST_REASONS = 3
 _MOST_SCENES = 5
+_NOTHING_TO_RETRY = "Nothing was retried: no clip has been asked for yet. Call generate-clips."
+# What is said of a scene that was not retried; one that failed since the call began is retried by the next.
+_NOT_FAILED = {"completed": "is done", "pending": "is being made", "failed": "has only just failed"}
+# Enough for a person to see what was meant.
+_MOST_LISTED = 20
 
 
 class Stage(StrEnum):
@@ -110,6 +115,23 @@ class Progress:
             if scene.clip is not None
         }
         return of_scenes | {one.task_uuid: one.url or one.status for one in self.earlier}
+
+    def left_alone(self, named: Collection[SceneKey] | None, retried: Collection[SceneKey]) -> str:
+        """Say which scenes a retry did not retry, and why; "" where it retried all that it was to.
+
+        `named` are the scenes that the call named, None where it was about all that failed.
+        """
+        if named is None:
+            if retried:
+                return ""
+            return "Nothing was retried: no clip has failed." if self.scenes else _NOTHING_TO_RETRY
+        left = [scene for scene in self.scenes if scene.scene in named and scene.scene not in retried]
+        if not left:
+            return "" if self.scenes else _NOTHING_TO_RETRY
+        told = [f"scene {scene.scene} {_NOT_FAILED[scene.status]}" for scene in left[:_MOST_LISTED]]
+        if len(left) > _MOST_LISTED:
+            told.append(f"and {len(left) - _MOST_LISTED} more have not failed")
+        return f"{'Not retried' if retried else 'Nothing was retried'}: {', '.join(told)}."
 
     def _count(self, status: str) -> int:
         statuses: list[str] = [scene.status for scene in self.scenes]

@@ -17,7 +17,8 @@ def title(script: str | None, scenes: object) -> str:
     `logline`. Any other script is a text that begins with the title. Without either it is the `description`
     of the first scene, else its `visual_action`. Only texts count that are not blank.
 
-    Supabase's list follows the same rule in SQL (`clip_service.title`); a contract test compares the two.
+    Supabase keeps titles by the same rule in SQL (`clip_service.title` and `title_line`), where the web
+    application edits projects without the service; a contract test compares the two.
     """
     text = (script or "").strip()
     told = _object(text)
@@ -32,7 +33,7 @@ def title(script: str | None, scenes: object) -> str:
 
 def title_line(text: object) -> str:
     """Make one line of a text, of at most 160 characters; "" of anything else."""
-    return " ".join(text.split())[:_MAX_TITLE] if isinstance(text, str) else ""
+    return " ".join(text.split())[:_MAX_TITLE].rstrip() if isinstance(text, str) else ""
 
 
 def _object(text: str) -> Mapping[str, object] | None:

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from service.clips.estimate import PastClip
+from service.clips.listing import Cursor, State, title_matches
 from service.clips.models import (
     THUMBNAILS,
     Choice,
@@ -128,33 +129,53 @@ _CHOOSE = """
     WHERE id = :project_id
         AND NOT (model IS :model AND resolution IS :resolution AND audio IS :audio)
 """
-# The places are read once for all projects of the list. A scene is a key of either column.
+# Which projects a page has: narrow rows in the order of an index, of which only those on the page are read.
+# With words the reading goes on until the page is full.
+_PAGE = """
+    SELECT json_group_array(project_id) FROM (
+        SELECT project_id FROM listed_projects
+        WHERE {conditions} ORDER BY created_at DESC, project_id DESC LIMIT :limit
+    )
+"""
+_PAGE_CONDITIONS = {
+    "user_id": "user_id = :user_id",
+    "state": "state = :state",
+    "after": "(created_at, project_id) < (:after, :after_id)",
+    "words": "title_matches(coalesce(title, "
+    "(SELECT project_title(script, scenes) FROM projects WHERE id = project_id)), :words)",
+}
+# A scene is a key of either column, or has a clip; the best of its clips is its current one. The view of
+# places is no help here: SQLite would number the clips of all projects for it.
 _OVERVIEWS = """
-    WITH listed AS (
-        SELECT * FROM projects WHERE :user_id IS NULL OR user_id = :user_id
-        ORDER BY created_at DESC, id LIMIT :limit
+    WITH page AS (SELECT key AS place, value AS id FROM json_each(:page)),
+    scenes AS (
+        SELECT
+            project_id,
+            max(CASE status WHEN 'succeeded' THEN 2 WHEN 'failed' THEN 0 ELSE 1 END) AS standing
+        FROM clips WHERE project_id IN (SELECT id FROM page) AND NOT superseded GROUP BY project_id, scene
     ),
     counted AS (
         SELECT
             project_id,
-            sum(status = 'succeeded') AS completed,
-            sum(status IN ('submitting', 'pending')) AS pending,
-            sum(status = 'failed') AS failed
-        FROM clip_places WHERE place = 1 AND project_id IN (SELECT id FROM listed) GROUP BY project_id
+            sum(standing = 2) AS completed,
+            sum(standing = 1) AS pending,
+            sum(standing = 0) AS failed
+        FROM scenes GROUP BY project_id
     ),
     paid AS (
         SELECT project_id, sum(cost_usd) AS cost_usd
-        FROM clips WHERE project_id IN (SELECT id FROM listed) GROUP BY project_id
+        FROM clips WHERE project_id IN (SELECT id FROM page) GROUP BY project_id
     )
     SELECT
-        id, user_id, listed.clips, video_url, input_image_url, audio_recording_url, created_at, updated_at,
-        project_title(script, scenes) AS title,
+        id, projects.user_id, projects.clips, video_url, input_image_url, audio_recording_url,
+        projects.created_at, updated_at,
+        coalesce(title, project_title(script, projects.scenes)) AS title,
         (
             SELECT json_group_array(url) FROM (
                 SELECT CASE pairs.type
                     WHEN 'object' THEN json_extract(pairs.value, '$.' || ends.value)
                 END AS url
-                FROM json_each(listed.frames) AS pairs,
+                FROM json_each(projects.frames) AS pairs,
                     json_each('["first_frame", "last_frame"]') AS ends
                 WHERE url IS NOT NULL
                 ORDER BY CAST(pairs.key AS INTEGER), pairs.key, ends.key LIMIT :thumbnails
@@ -162,17 +183,20 @@ _OVERVIEWS = """
         ) AS thumbnails,
         (
             SELECT count(*) FROM (
-                SELECT key FROM json_each(listed.frames) UNION SELECT key FROM json_each(listed.scenes)
+                SELECT key FROM json_each(projects.frames) UNION SELECT key FROM json_each(projects.scenes)
+                UNION SELECT scene FROM clips WHERE clips.project_id = projects.id AND NOT superseded
             )
         ) AS scene_count,
         coalesce(completed, 0) AS completed,
         coalesce(pending, 0) AS pending,
         coalesce(failed, 0) AS failed,
         coalesce(cost_usd, 0) AS cost_usd
-    FROM listed
+    FROM page
+    JOIN projects USING (id)
+    JOIN listed_projects ON listed_projects.project_id = id
     LEFT JOIN counted ON counted.project_id = id
     LEFT JOIN paid ON paid.project_id = id
-    ORDER BY created_at DESC, id
+    ORDER BY place
 """
 _NEWS = """
     SELECT projects.id, sequence, edited, asked.value AS since
@@ -257,14 +281,18 @@ class SQLiteStore:
             "user_id": draft.user_id,
             "now": timestamp(now),
         }
-        await self._writer.run(
-            lambda db: db.execute(
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(
                 "INSERT INTO projects (id, script, scenes, frames, input_image_url, audio_recording_url, "
                 "user_id, created_at, updated_at) VALUES (:id, :script, :scenes, :frames, :input_image_url, "
                 ":audio_recording_url, :user_id, :now, :now)",
                 row,
             )
-        )
+            told = [title(draft.script, draft.scenes), project_id]
+            db.execute("UPDATE listed_projects SET title = ? WHERE project_id = ?", told)
+
+        await self._writer.run(write)
         return project_id
 
     async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
@@ -281,12 +309,32 @@ class SQLiteStore:
 
         return await self._reader.run(read)
 
-    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
-        """Read the newest projects, newest first, in one query; their rows come without scenes and frames."""
-        values = {"limit": limit, "user_id": user_id, "thumbnails": THUMBNAILS}
-        return await self._reader.run(
-            lambda db: [read_overview(_decoded(row)) for row in db.execute(_OVERVIEWS, values)]
-        )
+    async def projects(
+        self,
+        limit: int,
+        user_id: UserId | None = None,
+        *,
+        words: Sequence[str] = (),
+        state: State | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[ProjectOverview]:
+        """Read a page of the projects, newest first; their rows come without scenes and frames."""
+        asked = {
+            "user_id": user_id,
+            "state": state,
+            "after": after and timestamp(after.created_at),
+            "words": json.dumps(words) if words else None,
+        }
+        conditions = [_PAGE_CONDITIONS[name] for name, value in asked.items() if value is not None]
+        sql = _PAGE.replace("{conditions}", " AND ".join(conditions) or "true")
+        values = {**asked, "after_id": after and after.id, "limit": limit}
+
+        def read(db: sqlite3.Connection) -> Sequence[ProjectOverview]:
+            (page,) = db.execute(sql, values).fetchone()
+            rows = db.execute(_OVERVIEWS, {"page": page, "thumbnails": THUMBNAILS})
+            return [read_overview(_decoded(row)) for row in rows]
+
+        return await self._reader.run(read)
 
     async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:
         """Read what is new of these projects since these sequence numbers, 0 being before everything."""
@@ -412,6 +460,7 @@ class _Connection:
                 db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
                 db.row_factory = sqlite3.Row
                 db.create_function("project_title", 2, _project_title, deterministic=True)
+                db.create_function("title_matches", 2, _title_matches, deterministic=True)
                 # WAL lets reads go on beside a write; FULL makes a commit survive a power cut, since a
                 # webhook that was answered 2xx never comes again.
                 _UNTIL_FREE.copy()(db.execute, "PRAGMA journal_mode = WAL")
@@ -449,6 +498,10 @@ class _Connection:
 
 def _project_title(script: str | None, scenes: str | None) -> str:
     return title(script, None if scenes is None else json.loads(scenes))
+
+
+def _title_matches(told: str, words: str) -> bool:
+    return title_matches(told, json.loads(words))
 
 
 def _decoded(row: sqlite3.Row) -> dict[str, object]:

@@ -152,4 +152,78 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         END
         """,
     ),
+    (
+        # What the list of projects is filtered and sorted by: narrow rows, an index for each way to ask.
+        """
+        CREATE TABLE listed_projects (
+            project_id TEXT PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,
+            user_id TEXT,
+            created_at TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('generating', 'failed', 'done', 'idle')),
+            title TEXT
+        )
+        """,
+        "CREATE INDEX listed_by_age ON listed_projects (created_at, project_id)",
+        "CREATE INDEX listed_by_state ON listed_projects (state, created_at, project_id)",
+        "CREATE INDEX listed_by_owner ON listed_projects (user_id, created_at, project_id)",
+        "CREATE INDEX listed_by_owner_and_state ON listed_projects (user_id, state, created_at, project_id)",
+        # The rule of `clips/listing.py`. Without a clip in the ledger the column is all that is known.
+        """
+        CREATE VIEW project_states AS
+        SELECT
+            id AS project_id,
+            CASE
+                WHEN 'pending' IN (SELECT value FROM json_each(projects.clips)) THEN 'generating'
+                WHEN 'failed' IN (SELECT value FROM json_each(projects.clips)) THEN 'failed'
+                WHEN NOT EXISTS (SELECT 1 FROM json_each(projects.clips)) THEN 'idle'
+                WHEN NOT EXISTS (
+                    SELECT 1 FROM clips WHERE clips.project_id = projects.id AND NOT superseded
+                ) THEN 'done'
+                WHEN (SELECT count(*) FROM json_each(projects.clips)) = (
+                    SELECT count(*) FROM (
+                        SELECT key FROM json_each(projects.frames)
+                        UNION SELECT key FROM json_each(projects.scenes)
+                        UNION SELECT scene FROM clips WHERE clips.project_id = projects.id AND NOT superseded
+                    )
+                ) THEN 'done'
+                ELSE 'idle'
+            END AS state
+        FROM projects
+        """,
+        """
+        INSERT INTO listed_projects (project_id, user_id, created_at, state, title)
+        SELECT id, user_id, created_at, state, project_title(script, scenes)
+        FROM projects JOIN project_states ON project_id = id
+        """,
+        # Triggers, so that no writer can forget to. Only the service can tell a title: null until it has.
+        """
+        CREATE TRIGGER project_listed AFTER INSERT ON projects
+        BEGIN
+            INSERT INTO listed_projects (project_id, user_id, created_at, state)
+            SELECT NEW.id, NEW.user_id, NEW.created_at, state FROM project_states WHERE project_id = NEW.id;
+        END
+        """,
+        """
+        CREATE TRIGGER listed_project_moved AFTER UPDATE OF user_id, created_at ON projects
+        BEGIN
+            UPDATE listed_projects SET user_id = NEW.user_id, created_at = NEW.created_at
+            WHERE project_id = NEW.id;
+        END
+        """,
+        """
+        CREATE TRIGGER listed_project_changed AFTER UPDATE OF clips, scenes, frames ON projects
+        BEGIN
+            UPDATE listed_projects
+            SET state = (SELECT state FROM project_states WHERE project_id = NEW.id)
+            WHERE project_id = NEW.id;
+        END
+        """,
+        """
+        CREATE TRIGGER listed_title_changed AFTER UPDATE OF script, scenes ON projects
+        BEGIN
+            UPDATE listed_projects SET title = NULL WHERE project_id = NEW.id;
+        END
+        """,
+        "DROP INDEX projects_by_age",
+    ),
 )

@@ -11,6 +11,7 @@ from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from service.clips.estimate import PastClip
+from service.clips.listing import Cursor, State
 from service.clips.models import (
     THUMBNAILS,
     Choice,
@@ -96,9 +97,24 @@ class SupabaseStore:
         row = await self._call("project", {"id": project_id}, dict | None)
         return None if row is None else read_project(row)
 
-    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
-        """Read the newest projects, newest first, in one query; their rows come without scenes and frames."""
-        payload = {"limit": limit, "user_id": user_id, "thumbnails": THUMBNAILS}
+    async def projects(
+        self,
+        limit: int,
+        user_id: UserId | None = None,
+        *,
+        words: Sequence[str] = (),
+        state: State | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[ProjectOverview]:
+        """Read a page of the projects, newest first; their rows come without scenes and frames."""
+        payload = {
+            "limit": limit,
+            "user_id": user_id,
+            "words": list(words),
+            "state": state,
+            "after": after and {"created_at": timestamp(after.created_at), "id": after.id},
+            "thumbnails": THUMBNAILS,
+        }
         return [read_overview(row) for row in await self._call("projects", payload)]
 
     async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:

@@ -67,9 +67,13 @@ class SceneAnswer(BaseModel):
 
 
 class FunctionAnswer(BaseModel):
-    """What a function says of the scenes, under either of the names that it has for them."""
+    """What a function says of the scenes, under either of the names that it has for them.
+
+    `note` says what a retry did not retry.
+    """
 
     scenes: Sequence[SceneAnswer] = Field(validation_alias=AliasChoices("results", "details"))
+    note: Text | None = None
 
 
 class SceneCounts(BaseModel):
@@ -96,9 +100,15 @@ class ProjectSummary(BaseModel):
 
 
 class ProjectList(BaseModel):
-    """The newest projects, newest first."""
+    """A page of projects, newest first; `next` is set where there are more. An older service does not say."""
 
     projects: Sequence[ProjectSummary]
+    next: str | None = None
+
+    @property
+    def takes_filters(self) -> bool:
+        """Whether the service knows of filters: an older one takes no notice of them."""
+        return "next" in self.model_fields_set
 
 
 class Refusal(BaseModel):

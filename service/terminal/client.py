@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import aiohttp
@@ -21,7 +21,6 @@ from service.terminal.answers import (
     FunctionAnswer,
     ProjectAnswer,
     ProjectList,
-    ProjectSummary,
     Refusal,
     SceneAnswer,
     told_by_failure,
@@ -96,24 +95,33 @@ class ServiceClient:
         A `choice` names some of `model`, `resolution` and `audio`, which the project keeps; `adopt` in it
         takes the clips of before the ledger, and buys none.
         """
-        return await self._function("generate-clips", {"project_id": str(project_id), **(choice or {})})
+        body = {"project_id": str(project_id), **(choice or {})}
+        return (await self._function("generate-clips", body)).scenes
 
-    async def retry(self, project_id: UUID, scenes: Sequence[str] | None) -> Sequence[SceneAnswer]:
+    async def retry(self, project_id: UUID, scenes: Sequence[str] | None) -> FunctionAnswer:
         """Submit new attempts for what failed, of `scenes` or of all; gives what came of each."""
         named = {} if scenes is None else {"scenes": list(scenes)}
-        return await self._function("retry-clips", {"project_id": str(project_id), **named})
+        body = {"project_id": str(project_id), **named}
+        return await self._function("retry-clips", body)
 
     async def check(self, project_id: UUID) -> Sequence[SceneAnswer]:
         """Have Runware asked for what is pending; gives how each scene stands."""
-        return await self._function("check-clips-status", {"project_id": str(project_id)})
+        return (await self._function("check-clips-status", {"project_id": str(project_id)})).scenes
 
     async def project(self, project_id: UUID) -> ProjectAnswer:
         """Read the current clips of a project."""
         return await self._call("GET", f"/projects/{project_id}", ProjectAnswer)
 
-    async def projects(self, limit: int) -> Sequence[ProjectSummary]:
-        """List the newest projects."""
-        return (await self._call("GET", f"/projects?limit={limit}", ProjectList)).projects
+    async def projects(self, limit: int, filters: Mapping[str, str]) -> ProjectList:
+        """List the newest projects, of which the `filters` name `q` or `state`."""
+        query = urlencode({**filters, "limit": limit})
+        listed = await self._call("GET", f"/projects?{query}", ProjectList)
+        if filters and not listed.takes_filters:
+            raise CallRefused(
+                f"The service at {self._url} is too old to look for projects: it would list all of them. "
+                "Update it, or leave out --q and --state."
+            )
+        return listed
 
     @asynccontextmanager
     async def download(self, project_id: UUID, scene: str) -> AsyncIterator[ClipStream]:
@@ -152,11 +160,13 @@ class ServiceClient:
             )
         return name
 
-    async def _function(self, name: str, body: Mapping[str, Any]) -> Sequence[SceneAnswer]:
+    async def _function(self, name: str, body: Mapping[str, Any]) -> FunctionAnswer:
         path = f"/functions/v1/{name}"
         response, content = await self._send("POST", path, body)
         scenes = None if response.status == HTTPStatus.OK else told_by_failure(content)
-        return self._read(path, response, content, FunctionAnswer).scenes if scenes is None else scenes
+        if scenes is not None:
+            return FunctionAnswer.model_validate({"results": scenes})
+        return self._read(path, response, content, FunctionAnswer)
 
     async def _call(self, method: str, path: str, answer: type[M]) -> M:
         response, content = await self._send(method, path)

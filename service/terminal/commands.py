@@ -2,6 +2,7 @@
 
 import os
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -35,6 +36,13 @@ def _service_url(value: str) -> str:
         return http_url(value)
     except ValueError as wrong:
         raise typer.BadParameter(f"{value!r}: {wrong}.") from None
+
+
+class _State(StrEnum):
+    GENERATING = "generating"
+    FAILED = "failed"
+    DONE = "done"
+    IDLE = "idle"
 
 
 _Project = Annotated[UUID, typer.Argument(metavar="PROJECT", help="The project's id.")]
@@ -130,11 +138,15 @@ def download(
 def projects(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")] = 20,
     *,
+    q: Annotated[str, typer.Option("--q", help="Only those with all these words in their titles.")] = "",
+    state: Annotated[_State | None, typer.Option(help="Only those that stand so.")] = None,
     url: _URL = _LOCAL,
     as_json: _JSON = False,
 ) -> None:
     """List the newest projects."""
-    raise typer.Exit(_terminal(url, as_json=as_json).projects(limit))
+    named = {"q": q, "state": state and state.value}
+    filters = {name: value for name, value in named.items() if value}
+    raise typer.Exit(_terminal(url, as_json=as_json).projects(limit, filters))
 
 
 def _terminal(url: str, *, as_json: bool) -> "Terminal":

@@ -162,9 +162,10 @@ class ListedProject(BaseModel):
 
 
 class ProjectsReport(BaseModel):
-    """The newest projects, newest first."""
+    """The newest projects, newest first; `more`: there are others that are not listed."""
 
     projects: Sequence[ListedProject]
+    more: bool = False
 
 
 class SavedClip(BaseModel):

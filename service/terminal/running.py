@@ -48,14 +48,16 @@ class Terminal:
 
         async def ask(client: ServiceClient) -> Sequence[SceneAnswer]:
             retried = await client.retry(project_id, scenes or None)
+            if retried.note:
+                sys.stderr.write(f"{retried.note}\n")
             # The answer tells of the retried scenes only.
-            return overlaid(await client.check(project_id), retried)
+            return overlaid(await client.check(project_id), retried.scenes)
 
         return _run(self._follow(project_id, ask, watch=watch))
 
-    def projects(self, limit: int) -> int:
-        """List the newest projects; gives the exit code."""
-        return _run(self._list(limit))
+    def projects(self, limit: int, filters: Mapping[str, str]) -> int:
+        """List the newest projects, of which the `filters` name `q` or `state`; gives the exit code."""
+        return _run(self._list(limit, filters))
 
     def download(self, project_id: UUID, scenes: Sequence[str], folder: Path, *, force: bool) -> int:
         """Save finished clips in a folder, which is made if it is not there; gives the exit code."""
@@ -98,17 +100,22 @@ class Terminal:
             view.end(report)
             return report.exit_code
 
-    async def _list(self, limit: int) -> int:
+    async def _list(self, limit: int, filters: Mapping[str, str]) -> int:
         async with ServiceClient.connecting(self.url, self.token) as client:
-            listed = [ListedProject.of(project) for project in await client.projects(limit)]
-            report = ProjectsReport(projects=listed)
+            page = await client.projects(limit, filters)
+            listed = [ListedProject.of(project) for project in page.projects]
+            report = ProjectsReport(projects=listed, more=page.next is not None)
             if self.as_json:
                 sys.stdout.write(f"{report.model_dump_json()}\n")
+            elif filters and not listed:
+                sys.stdout.write("No project matches.\n")
             else:
                 console = Console(highlight=False)
                 if not console.is_terminal:
                     console.width = _WIDTH_WITHOUT_TERMINAL
                 console.print(projects_table(report, client.now(), width=console.width))
+            if report.more:
+                sys.stderr.write("There are more: narrow the list with --q or --state, or raise --limit.\n")
             return ExitCode.ALL_DONE
 
     def _view(self, client: ServiceClient) -> View:

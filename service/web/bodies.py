@@ -5,7 +5,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from service.web.access import by_credential
-from service.web.errors import BadRequest, TooLarge, body_error
+from service.web.errors import BadRequest, TooLarge, body_error, query_error
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,6 +52,14 @@ async def read_model(request: Request, model: type[Model]) -> Model:
         return model.model_validate_json(body)
     except ValidationError as invalid:
         raise body_error(invalid) from None
+
+
+def read_query(request: Request, model: type[Model]) -> Model:
+    """Read and check what stands behind the question mark. Raises InvalidValue."""
+    try:
+        return model.model_validate(dict(request.query_params))
+    except ValidationError as invalid:
+        raise query_error(invalid) from None
 
 
 def parse_json(body: bytes) -> object:

@@ -45,7 +45,7 @@ class BadRequest(ServiceError):
 
 
 class InvalidValue(ServiceError):
-    """The body has the right shape and a value that can't be."""
+    """A body of the right shape, or the query, has a value that can't be."""
 
     code = "invalid_value"
 
@@ -166,8 +166,17 @@ def body_error(invalid: ValidationError) -> BadRequest | InvalidValue:
     errors = invalid.errors(include_url=False, include_context=False, include_input=False)
     if any(e["type"] == "json_invalid" for e in errors):
         return BadRequest("The body is not JSON. Correct it and call again.")
-    listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:_MOST_LISTED])
-    more = f"; and {len(errors) - _MOST_LISTED} more" if len(errors) > _MOST_LISTED else ""
     shape = any(e["type"] in ("missing", "extra_forbidden") or e["type"].endswith("_type") for e in errors)
-    message = f"The body can't be used ({listed}{more}). Correct it and call again."
+    message = f"The body can't be used ({_listed(invalid, 'body')}). Correct it and call again."
     return BadRequest(message) if shape else InvalidValue(message)
+
+
+def query_error(invalid: ValidationError) -> InvalidValue:
+    """Say which parameter has a value that can't be, and what can be."""
+    return InvalidValue(f"The query can't be used ({_listed(invalid, 'query')}). Correct it and call again.")
+
+
+def _listed(invalid: ValidationError, whole: str) -> str:
+    errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+    listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or whole}: {e['msg']}" for e in errors[:_MOST_LISTED])
+    return f"{listed}; and {len(errors) - _MOST_LISTED} more" if len(errors) > _MOST_LISTED else listed

@@ -1,13 +1,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.clips.catalogue import Catalogue
+from service.clips.listing import search_words
 from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller, Operator
 from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
@@ -15,9 +15,8 @@ from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
 from service.runware.webhooks import pushed_outcomes
 from service.web.answers import generate_answer, status_answer
-from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model
+from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model, read_query
 from service.web.downloads import Downloads
-from service.web.errors import InvalidValue
 from service.web.events import event_stream, read_sequence
 from service.web.request_log import tell_job, tell_project
 from service.web.schemas import (
@@ -25,11 +24,11 @@ from service.web.schemas import (
     GenerateCall,
     Health,
     Installation,
-    ListedProject,
     NewProject,
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectsQuery,
     ProjectStored,
     Readiness,
     RetryCall,
@@ -47,10 +46,8 @@ from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.watch import Watcher
 
-MAX_PROJECTS = 1000
 # Prometheus' text format, by its version.
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=MAX_PROJECTS)])
 
 
 class WebhookMeter(Protocol):
@@ -118,13 +115,12 @@ class Handlers:
         return ProjectStored.model_validate({"id": project_id})
 
     async def list_projects(self, request: Request, caller: Caller) -> ProjectList:
-        """List the newest projects: a user's own; all of them for an operator."""
-        try:
-            limit = _LIMIT.validate_python(request.query_params.get("limit", "100"))
-        except ValidationError:
-            raise InvalidValue(f"limit must be a whole number from 1 to {MAX_PROJECTS}.") from None
-        newest = await self.projects.newest(limit, caller)
-        return ProjectList(projects=[ListedProject.of_overview(overview) for overview in newest])
+        """List projects, newest first, page by page: a user's own; all of them for an operator."""
+        query = read_query(request, ProjectsQuery)
+        page = await self.projects.page(
+            caller, query.limit, words=search_words(query.q), state=query.state, after=query.cursor
+        )
+        return ProjectList.of(page)
 
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""

@@ -32,8 +32,9 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     for operation in listed:
         if operation.answer is not None:
             used.add((operation.answer, "serialization"))
-        if operation.body is not None:
-            used.add((operation.body, "validation"))
+        for model in (operation.body, operation.query):
+            if model is not None:
+                used.add((model, "validation"))
         used |= {(failure, "serialization") for failure in operation.failures.values()}
     references, definitions = models_json_schema(
         sorted(used, key=lambda model: model[0].__name__), ref_template="#/components/schemas/{model}"
@@ -41,7 +42,7 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     paths: dict[str, dict[str, object]] = {}
     for operation in listed:
         for path in map(_plain, filter(None, (operation.path, operation.alias))):
-            described = _describe(operation, path, references)
+            described = _describe(operation, path, references, definitions["$defs"])
             paths.setdefault(path, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
@@ -54,7 +55,9 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     }
 
 
-def _describe(operation: Operation, path: str, references: _Models) -> dict[str, object]:
+def _describe(
+    operation: Operation, path: str, references: _Models, definitions: Mapping[str, JsonSchemaValue]
+) -> dict[str, object]:
     def response(
         status: int, *models: type[BaseModel] | None, media_type: str = "application/json"
     ) -> dict[str, object]:
@@ -69,8 +72,11 @@ def _describe(operation: Operation, path: str, references: _Models) -> dict[str,
         "operationId": re.sub(r"\W+", "_", f"{operation.method}{path}").strip("_").lower(),
         "summary": operation.summary,
         "parameters": [
-            *(_parameter(name, "path", required=True) for name in re.findall(r"{(\w+)}", path)),
-            *(_parameter(name, "query", required=not operation.protected) for name in operation.query),
+            *(
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in re.findall(r"{(\w+)}", path)
+            ),
+            *_query_parameters(operation, definitions),
         ],
         "responses": {
             **{
@@ -98,3 +104,16 @@ def _plain(path: str) -> str:
 
 def _parameter(name: str, where: str, *, required: bool) -> dict[str, object]:
     return {"name": name, "in": where, "required": required, "schema": {"type": "string"}}
+
+
+def _query_parameters(
+    operation: Operation, definitions: Mapping[str, JsonSchemaValue]
+) -> Sequence[dict[str, object]]:
+    if operation.query is None:
+        return []
+    described = definitions[operation.query.__name__]
+    required = described.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in described["properties"].items()
+    ]

@@ -14,7 +14,7 @@ from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
 from service.web.downloads import VIDEO_MEDIA_TYPE
-from service.web.errors import NothingMade, status_of
+from service.web.errors import InvalidValue, NothingMade, status_of
 from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
     ChangesEvent,
@@ -28,6 +28,7 @@ from service.web.schemas import (
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectsQuery,
     ProjectStored,
     Readiness,
     RetryCall,
@@ -35,11 +36,13 @@ from service.web.schemas import (
     StatusFailure,
     StudioConfig,
     StudioEstimates,
+    WebhookQuery,
     WebhookReceipt,
 )
 from service.web.studio import UPLOADS_PATH, Studio
 
 _FUNCTIONS_PREFIX = "/functions/v1"
+_MOST_LISTED = 5
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
 _FUNCTION_ERRORS = (*_CALL_ERRORS, 409)
 
@@ -51,9 +54,10 @@ class Operation:
     """One call: where it is, what it takes and gives, which errors it may answer with.
 
     `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`.
-    Whoever calls one that is not `protected` is anonymous. `statuses` are those that the answer itself may
-    come with; `status_of` picks one, else it is the first. `failures` are the errors that tell more than
-    others, by their status.
+    A GET with a `query` takes that model's parameters and no others: else one that is misspelt would be
+    answered as if it were not there. Whoever calls one that is not `protected` is anonymous. `statuses` are
+    those that the answer itself may come with; `status_of` picks one, else it is the first. `failures` are
+    the errors that tell more than others, by their status.
     """
 
     method: str
@@ -61,7 +65,7 @@ class Operation:
     handler: Handler
     answer: type[BaseModel] | None
     body: type[BaseModel] | None = None
-    query: Sequence[str] = ()
+    query: type[BaseModel] | None = None
     errors: Sequence[int] = ()
     failures: Mapping[int, type[ErrorAnswer]] = field(default_factory=dict)
     statuses: Sequence[int] = (HTTPStatus.OK,)
@@ -88,7 +92,12 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "check-clips-status", handlers.check_clips_status, ProjectCall, StatusAnswer, StatusFailure
         ),
         Operation(
-            "GET", "/projects", handlers.list_projects, ProjectList, query=("limit",), errors=(401, 422, 503)
+            "GET",
+            "/projects",
+            handlers.list_projects,
+            ProjectList,
+            query=ProjectsQuery,
+            errors=(401, 422, 503),
         ),
         Operation(
             "POST",
@@ -126,7 +135,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             WEBHOOK_PATH,
             handlers.receive_webhook,
             WebhookReceipt,
-            query=("job", "token"),
+            query=WebhookQuery,
             errors=_CALL_ERRORS,
             protected=False,
         ),
@@ -213,6 +222,7 @@ def _function(
 def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         caller = await access.caller(request) if operation.protected else Anonymous()
+        _refuse_unknown_parameters(operation, request)
         answer = await operation.handler(request, caller)
         if isinstance(answer, Response):
             return answer
@@ -220,3 +230,14 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         return Response(answer.model_dump_json(by_alias=True), status, media_type=operation.media_type)
 
     return respond
+
+
+def _refuse_unknown_parameters(operation: Operation, request: Request) -> None:
+    if operation.query is None or operation.method != "GET":
+        return
+    unknown = [name for name in request.query_params if name not in operation.query.model_fields]
+    if unknown:
+        raise InvalidValue(
+            f"{operation.path} takes no parameter {', '.join(unknown[:_MOST_LISTED])}. "
+            f"It takes {', '.join(operation.query.model_fields)}. Correct it and call again."
+        )

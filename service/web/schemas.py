@@ -14,15 +14,20 @@ from service.clips.catalogue import Catalogue, VideoModel
 from service.clips.earlier import EarlierClip, listed_earlier_clips
 from service.clips.estimate import UsualTime
 from service.clips.links import link_expires_at
+from service.clips.listing import Cursor, State, state_of
 from service.clips.models import Choice, Clip, Failure, Project, ProjectOverview
 from service.clips.progress import Progress, SceneProgress, Stage, stage
 from service.clips.titles import title
+from service.web.cursors import read_cursor, write_cursor
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
-from service.workflow.projects import ProjectState
+from service.workflow.projects import Page, ProjectState
 
 # Each scene can cost dollars: more than this in one call is a mistake.
 MAX_SCENES = 10_000
+MAX_PROJECTS = 1000
+# Characters; no title is longer.
+_MAX_SEARCH = 160
 # As JSON writes it; after an even number of backslashes, else the text only speaks of it.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -117,6 +122,25 @@ class NewProject(BaseModel):
         return ProjectDraft(**dict(self))
 
 
+class ProjectsQuery(BaseModel):
+    """Which projects to list: with all words of `q` in their titles, in any case; of a state; of a page.
+
+    `cursor` is the `next` of the answer before.
+    """
+
+    q: Annotated[Text, Field(max_length=_MAX_SEARCH)] = ""
+    state: State | None = None
+    cursor: Annotated[Cursor, BeforeValidator(read_cursor, json_schema_input_type=str)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PROJECTS)] = 100
+
+
+class WebhookQuery(BaseModel):
+    """Which job a callback URL is for, and the token that only Runware knows."""
+
+    job: str
+    token: str
+
+
 class ProjectStored(BaseModel):
     """The id of a new project."""
 
@@ -191,11 +215,13 @@ class GeneratedStanding(Standing):
 
     `all_complete`: every scene has its video.
     `earlier` are the clips of before the ledger that were there until this call.
+    `note` says what a retry did not retry, since it has not failed; such scenes are not in `results`.
     """
 
     all_complete: bool
     results: list[SceneResult]
     earlier: list[EarlierJob]
+    note: str | None = Optional
 
     @classmethod
     def of(cls, project_id: str, generated: Generated, **more: str) -> Self:
@@ -210,6 +236,7 @@ class GeneratedStanding(Standing):
                 for scene in generated.scenes
             ],
             earlier=EarlierJob.listed(generated.earlier),
+            note=generated.note or None,
             **more,
         )
 
@@ -399,6 +426,7 @@ class ListedProject(ProjectSummary):
     """
 
     title: str
+    state: State
     thumbnails: list[str]
     counts: Tally
     cost_usd: float
@@ -410,6 +438,7 @@ class ListedProject(ProjectSummary):
         return cls(
             **ProjectSummary.of(overview.project).model_dump(),
             title=overview.title,
+            state=state_of(overview),
             thumbnails=list(overview.thumbnails),
             counts=Tally(
                 total=overview.scenes,
@@ -423,9 +452,18 @@ class ListedProject(ProjectSummary):
 
 
 class ProjectList(BaseModel):
-    """The newest projects, newest first."""
+    """A page of projects, newest first. `next` is the `cursor` of the next page, null after the last."""
 
     projects: list[ListedProject]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: Page) -> Self:
+        """Tell of a page."""
+        return cls(
+            projects=[ListedProject.of_overview(overview) for overview in page.projects],
+            next=page.next and write_cursor(page.next),
+        )
 
 
 class ProjectNews(BaseModel):

@@ -81,6 +81,7 @@ class Generated:
     `problems` says of those of its scenes for which nothing could be submitted now why that is so; `warnings`
     says of those for which something was what may be billed beside it. `earlier` are the clips of before the
     ledger that were there when it took over, by this call.
+    `note` says what a retry did not retry, since it has not failed.
     """
 
     progress: Progress
@@ -88,6 +89,7 @@ class Generated:
     problems: Mapping[SceneKey, str]
     warnings: Mapping[SceneKey, str] = field(default_factory=dict)
     earlier: Sequence[EarlierClip] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,9 @@ class Generator:
             shown = progress(before.values(), problems).scenes
             return {s.scene for s in shown if s.status == "failed" and (scenes is None or s.scene in scenes)}
 
-        return await self._make(project_id, caller, failed_scenes)
+        generated = await self._make(project_id, caller, failed_scenes)
+        retried = {scene.scene for scene in generated.scenes}
+        return replace(generated, note=generated.progress.left_alone(scenes, retried))
 
     async def _make(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> Generated:
         """Plan, choose and record; again from the plan, if the project is edited before all is recorded.

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from service.clips.estimate import PastClip
 from service.clips.images import ImageType
+from service.clips.listing import Cursor, State
 from service.clips.models import (
     Choice,
     Clip,
@@ -86,10 +87,20 @@ class Store(Protocol):
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
 
-    async def projects(self, limit: int, user_id: UserId | None = None) -> Sequence[ProjectOverview]:
-        """Read the newest projects, newest first, in one query; their rows come without scenes and frames.
+    async def projects(
+        self,
+        limit: int,
+        user_id: UserId | None = None,
+        *,
+        words: Sequence[str] = (),
+        state: State | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[ProjectOverview]:
+        """Read up to `limit` projects, newest first, in one query; their rows come without scenes and frames.
 
-        With a `user_id`, only those that this user owns.
+        With a `user_id`, only those that this user owns; with `words`, as `search_words` gives them, those
+        whose title has all of them; with `after`, those that come after that place. Only what is given is
+        read, however many projects there are, but for `words`: then titles are read until there are enough.
         """
 
     async def changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 
 from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
+from service.clips.listing import Cursor, State
 from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey
 from service.clips.ownership import Anonymous, Caller, User, answers_to
 from service.clips.planning import frame_problems
@@ -101,6 +102,14 @@ async def read_state(
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Some projects of a list; `next` is where the next page begins, None where there is none."""
+
+    projects: Sequence[ProjectOverview]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
 class Projects:
     """Stores projects and tells of them, from the database alone."""
 
@@ -113,15 +122,30 @@ class Projects:
         owner = caller.user_id if isinstance(caller, User) else None
         return await self.store.create_project(replace(draft, user_id=owner), self.clock())
 
-    async def newest(self, limit: int, caller: Caller) -> Sequence[ProjectOverview]:
-        """Read the newest projects as a list shows them, a user's own only.
+    async def page(
+        self,
+        caller: Caller,
+        limit: int,
+        *,
+        words: Sequence[str] = (),
+        state: State | None = None,
+        after: Cursor | None = None,
+    ) -> Page:
+        """Read the newest projects as a list shows them, a user's own only, with what the store's list takes.
 
         Raises Unauthorized, if the caller is anonymous: an empty list would look as if all were lost;
         StoreUnavailable.
         """
         if isinstance(caller, Anonymous):
             raise Unauthorized("Only a signed-in user has a list of projects. Sign in, or ask for one by id.")
-        return await self.store.projects(limit, caller.user_id if isinstance(caller, User) else None)
+        owner = caller.user_id if isinstance(caller, User) else None
+        # One more than is shown tells whether there is a next page.
+        found = await self.store.projects(limit + 1, owner, words=words, state=state, after=after)
+        shown = found[:limit]
+        if len(found) == len(shown):
+            return Page(shown, None)
+        last = shown[-1].project
+        return Page(shown, Cursor(last.created_at, last.id))
 
     async def detail(self, project_id: ProjectId, caller: Caller) -> ProjectState:
         """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""

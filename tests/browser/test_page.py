@@ -405,17 +405,6 @@ async def test_edit_of_the_project_elsewhere_shows_without_a_reload(visit: Visit
     await expect(visit.state("2")).to_have_text("Both frames are missing.")
 
 
-async def test_projects_are_found_by_words_of_their_title(visit: Visit) -> None:
-    for word in ("Lighthouse", "Harbour"):
-        await visit.world.store({"1": {"description": f"{word} at night", "duration": 4}})
-    await visit.open()
-    await expect(visit.page.locator(".project-card a")).to_have_count(2)
-    await visit.page.get_by_label("Search projects").fill("light")
-    await expect(visit.page.locator(".project-card a")).to_have_text(["Lighthouse at night"])
-    await visit.page.get_by_label("Search projects").fill("zebra")
-    await expect(visit.page.get_by_text("Nothing matches “zebra”.")).to_be_visible()
-
-
 async def test_project_is_titled_by_its_script_where_that_is_the_text_of_an_object(visit: Visit) -> None:
     project_id = await visit.world.store({"1": {"visual_action": "Mara waits.", "duration_sec": 5}})
     visit.world.rewrite(project_id, script={"title": "The red scarf", "logline": "Mara returns."})

@@ -557,6 +557,12 @@ async def test_overview_titles_a_project_by_the_rule(store: Store, scene: object
     assert listed == [title(script, scenes) for script in scripts]
 
 
+async def test_overview_counts_a_clip_whose_scene_is_gone(store: Store, project_id: ProjectId) -> None:
+    await record(store, project_id, clip("7", project_id=project_id))
+    (listed,) = await store.projects(10)
+    assert (listed.scenes, listed.pending) == (4, 1)
+
+
 async def test_past_clips_are_the_newest_successes_that_nobody_had_to_ask_for_again(
     store: Store, project_id: ProjectId
 ) -> None:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from service.clips.lifecycle import Policy, sent
+from service.clips.listing import State, state_of
 from service.clips.models import Clip, ClipStatus, FailureKind, ProjectId, SettledBy, UserId
 from service.clips.outcomes import Acknowledged, Succeeded
 from service.errors import StoreRefused, StoreUnavailable
@@ -37,6 +38,7 @@ from tests.postgrest import Supabase, serving_supabase
 
 LATER = NOON + timedelta(seconds=10)
 OPERATIONS = sorted(set(re.findall(r"public\.(clip_service_\w+)\(", "".join(m.sql for m in MIGRATIONS))))
+(LISTING,) = (migration.sql for migration in MIGRATIONS if migration.name.endswith("_listing.sql"))
 SOMEBODY = str(uuid.uuid4())
 
 
@@ -202,7 +204,9 @@ async def test_nobody_but_the_service_may_call_an_operation(supabase: Supabase, 
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
-@pytest.mark.parametrize("table", ["clips", "clip_places", "project_leases", "migrations", "choices"])
+@pytest.mark.parametrize(
+    "table", ["clips", "clip_places", "project_leases", "migrations", "choices", "listed_projects"]
+)
 async def test_nobody_but_the_service_may_read_the_ledger(
     db: asyncpg.Connection, role: str, table: str
 ) -> None:
@@ -235,13 +239,74 @@ async def test_every_function_has_its_search_path_pinned(db: asyncpg.Connection)
 
 @pytest.mark.parametrize(
     ("enum", "name"),
-    [(ClipStatus, "clip_status"), (FailureKind, "failure_kind"), (SettledBy, "settled_by")],
+    [
+        (ClipStatus, "clip_status"),
+        (FailureKind, "failure_kind"),
+        (SettledBy, "settled_by"),
+        (State, "project_state"),
+    ],
 )
 async def test_values_in_python_and_in_the_database_are_the_same(
     db: asyncpg.Connection, enum: type[StrEnum], name: str
 ) -> None:
     values = await db.fetchval(f"select enum_range(null::clip_service.{name})::text[]")
     assert values == [member.value for member in enum]
+
+
+async def test_older_release_gets_the_newest_projects_as_ever(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    made = [
+        await store.create_project(ProjectDraft(frames={}, scenes={}), NOON + timedelta(minutes=n))
+        for n in range(3)
+    ]
+    payload = json.dumps({"limit": 2, "user_id": None, "thumbnails": 4})
+    listed = json.loads(await db.fetchval("select clip_service_projects($1)", payload))
+    assert [one["id"] for one in listed] == [made[2], made[1]]
+
+
+async def test_projects_of_before_the_list_are_in_it_and_so_are_their_earlier_clips(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    earlier = {
+        State.DONE: {"a": VIDEO_URL, "b": VIDEO_URL},
+        State.GENERATING: {"a": "pending", "b": "failed"},
+        State.FAILED: {"a": "failed", "b": VIDEO_URL},
+        State.IDLE: {"a": 7, "b": {"c": "pending"}},
+    }
+    await db.execute("alter table projects alter column created_at drop not null")
+    await db.execute("set session_replication_role = replica")
+    for state, clips in earlier.items():
+        await db.execute(
+            "insert into projects (script, scenes, clips, created_at) values ($1, $2, $3, null)",
+            json.dumps({"title": f"A {state.title()} one"}),
+            json.dumps({"1": {}, "2": {}, "3": {}, "\u0663": {}}),
+            json.dumps(clips),
+        )
+    assert await store.projects(10) == []
+    await db.execute("set session_replication_role = origin")
+    await db.execute(LISTING)
+    for state in State:
+        (listed,) = await store.projects(10, state=state, words=[state.value])
+        assert state_of(listed) is state
+    await db.execute("update projects set clips = '{}'")
+    assert len(await store.projects(10, state=State.IDLE)) == 4
+
+
+async def test_list_follows_what_the_web_application_writes(
+    db: asyncpg.Connection, store: SupabaseStore
+) -> None:
+    await db.execute("insert into projects (user_id, script) values ($1, 'Old')", uuid.UUID(SOMEBODY))
+    (listed,) = await store.projects(10, UserId(SOMEBODY), words=["old"])
+    other = str(uuid.uuid4())
+    await db.execute(
+        "update projects set script = 'New', user_id = $1, created_at = $2", uuid.UUID(other), NOON
+    )
+    assert await store.projects(10, UserId(SOMEBODY)) == await store.projects(10, words=["old"]) == []
+    (listed,) = await store.projects(10, UserId(other), words=["new"])
+    assert (listed.title, listed.project.created_at) == ("New", NOON)
+    await db.execute("delete from projects")
+    assert await store.projects(10) == []
 
 
 async def test_realtime_tells_of_projects(db: asyncpg.Connection) -> None:

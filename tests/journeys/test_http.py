@@ -131,6 +131,22 @@ async def test_retry_of_a_scene_that_is_not_there_names_it_and_retries_nothing(w
     assert "no scene 7" in answer["error"]
 
 
+async def test_retry_says_what_it_did_not_retry_and_spends_nothing_on_it(world: World) -> None:
+    project_id = await world.store({"1": {}, "2": {"description": "[sandbox:fail]"}})
+    answer = await world.retry(project_id)
+    assert answer["note"] == "Nothing was retried: no clip has been asked for yet. Call generate-clips."
+    assert "note" not in await world.generate(project_id)
+    await world.settled(project_id)
+    answer = await world.retry(project_id, scenes=["1"])
+    assert (answer["results"], answer["note"]) == ([], "Nothing was retried: scene 1 is done.")
+    assert (await world.ledger())["accepted"] == 2
+    answer = await world.retry(project_id, scenes=["1", "2"])
+    assert [one["sceneKey"] for one in answer["results"]] == ["2"]
+    assert answer["note"] == "Not retried: scene 1 is done."
+    await world.settled(project_id)
+    assert "note" not in await world.retry(project_id)
+
+
 async def test_project_comes_back_under_its_column_names(world: World) -> None:
     body = {
         "frames": {"1": {"first_frame": "https://f.example/1.png", "last_frame": "https://f.example/2.png"}},
@@ -154,6 +170,53 @@ async def test_list_refuses_a_limit_that_can_not_be(world: World, limit: str) ->
     async with world.session.get(f"{world.url}/projects?limit={limit}") as response:
         assert response.status == 422
         assert (await response.json())["code"] == "invalid_value"
+
+
+async def test_list_is_read_page_by_page_by_words_and_state(world: World) -> None:
+    stored = [
+        await world.store({"1": {"description": f"{word} {n}"}})
+        for n in range(3)
+        for word in ("Boat", "Train")
+    ]
+    boats = stored[::2][::-1]
+    first = await world.get("/projects?q=BOAT&limit=2")
+    assert [one["id"] for one in first["projects"]] == boats[:2]
+    rest = await world.get(f"/projects?q=BOAT&limit=2&cursor={first['next']}")
+    assert ([one["id"] for one in rest["projects"]], rest["next"]) == (boats[2:], None)
+    assert (await world.get("/projects?limit=6"))["next"] is None
+    await world.generate(boats[1])
+    await world.settled(boats[1])
+    done = await world.get("/projects?state=done")
+    assert [(one["id"], one["state"]) for one in done["projects"]] == [(boats[1], "done")]
+    assert (await world.get("/projects?state=done&q=train"))["projects"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("state=finished", "'generating', 'failed', 'done' or 'idle'"),
+        ("state=", "'generating', 'failed', 'done' or 'idle'"),
+        ("cursor=x", "cursor: Value error, give the next of an answer as it came"),
+        ("cursor=", "leave it out to begin anew"),
+        ("q=a%00b", "NUL"),
+        (f"q={'a' * 161}", "160"),
+        ("limit=1001", "less than or equal to 1000"),
+    ],
+)
+async def test_list_refuses_a_value_that_can_not_be_and_says_what_can(
+    world: World, query: str, words: str
+) -> None:
+    async with world.session.get(f"{world.url}/projects?{query}") as response:
+        answer = await response.json()
+        assert (response.status, answer["code"]) == (422, "invalid_value")
+        assert words in answer["error"]
+
+
+@pytest.mark.parametrize("query", ["status=done", "limit=5&Q=boat", "user_id=x"])
+async def test_misspelt_parameter_is_refused_with_those_that_there_are(world: World, query: str) -> None:
+    async with world.session.get(f"{world.url}/projects?{query}") as response:
+        assert response.status == 422
+        assert "It takes q, state, cursor, limit." in (await response.json())["error"]
 
 
 @pytest.mark.parametrize(
@@ -299,6 +362,9 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     generate = document["paths"]["/generate-clips"]["post"]
     assert {"200", "400", "401", "404", "409", "413", "422", "502", "503"} == set(generate["responses"])
     assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "503"}
+    listed = {one["name"]: one["schema"] for one in document["paths"]["/projects"]["get"]["parameters"]}
+    assert list(listed) == ["q", "state", "cursor", "limit"]
+    assert (listed["limit"]["maximum"], listed["limit"]["default"]) == (1000, 100)
     answer = document["components"]["schemas"]["GenerateAnswer"]["properties"]
     counts = {"total_clips", "completed", "pending", "failed", "scenes"}
     assert {"success", "project_id", "all_complete", *counts} <= set(answer)

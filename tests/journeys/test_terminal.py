@@ -217,6 +217,45 @@ async def test_projects_are_listed_newest_first(world: World, tmp_path: Path) ->
     assert listed[0]["counts"] == {"total": 1, "completed": 1, "pending": 0, "failed": 0}
 
 
+async def test_projects_are_found_by_words_and_state_and_more_of_them_are_told(
+    world: World, tmp_path: Path
+) -> None:
+    boats = [await world.store({"1": {"description": f"Boat {n}"}}) for n in range(2)]
+    await world.store({"1": {"description": "Train"}})
+    await world.generate(boats[0])
+    await world.settled(boats[0])
+    code, output = await clips(world, tmp_path, "projects", "--q", "BOAT", "--limit", "1")
+    assert code == 0
+    assert output.splitlines()[1].split()[0] == boats[1]
+    assert output.endswith("There are more: narrow the list with --q or --state, or raise --limit.\n")
+    code, output = await clips(world, tmp_path, "projects", "--q", "boat", "--state", "done", "--json")
+    found = json.loads(output)
+    assert (code, [one["id"] for one in found["projects"]], found["more"]) == (0, [boats[0]], False)
+    assert await clips(world, tmp_path, "projects", "--state", "failed") == (0, "No project matches.\n")
+
+
+async def test_service_that_knows_no_filters_is_not_taken_at_its_word(tmp_path: Path) -> None:
+    async def respond(_request: web.BaseRequest) -> web.Response:
+        return web.json_response({"projects": []})
+
+    async with answering(respond) as url:
+        code, output = await run_command("projects", "--state", "done", "--url", url, cwd=tmp_path)
+        assert (code, "is too old to look for projects" in output) == (3, True)
+        code, output = await run_command("projects", "--url", url, cwd=tmp_path)
+        assert (code, output) == (0, "There is no project yet.\n")
+
+
+async def test_retry_of_a_scene_that_is_done_says_that_nothing_was_retried(
+    world: World, tmp_path: Path
+) -> None:
+    project_id = await world.store(1)
+    await world.generate(project_id)
+    await world.settled(project_id)
+    code, output = await clips(world, tmp_path, "retry", project_id, "--scene", "1")
+    assert code == 0
+    assert "Nothing was retried: scene 1 is done." in output
+
+
 async def test_watch_outlives_a_service_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     async with (
         Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url,
@@ -437,6 +476,7 @@ async def test_terminal_gets_a_bar_while_a_clip_is_saved_and_its_cursor_back(
         ("status", NOBODY, "--url", "ftp://clips.example"),
         ("status", NOBODY, "--url", "http://user:secret@clips.example"),
         ("projects", "--limit", "0"),
+        ("projects", "--state", "finished"),
     ],
 )
 async def test_wrong_use_exits_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:

@@ -40,6 +40,30 @@ def test_scene_that_was_added_later_is_counted_and_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "retried", "told"),
+    [
+        (None, "3", ""),
+        (None, "", "Nothing was retried: no clip has failed."),
+        ("3", "3", ""),
+        ("1", "", "Nothing was retried: scene 1 is done."),
+        ("12", "", "Nothing was retried: scene 1 is done, scene 2 is being made."),
+        ("123", "3", "Not retried: scene 1 is done, scene 2 is being made."),
+        ("3", "", "Nothing was retried: scene 3 has only just failed."),
+    ],
+)
+def test_retry_tells_of_scenes_that_it_left_alone(named: str | None, retried: str, told: str) -> None:
+    seen = progress([succeeded(clip("1")), clip("2"), failed(clip("3"))], {})
+    scenes = None if named is None else [SceneKey(key) for key in named]
+    assert seen.left_alone(scenes, [SceneKey(key) for key in retried]) == told
+
+
+def test_retry_of_very_many_scenes_that_are_done_names_the_first_ones() -> None:
+    keys = [SceneKey(str(n)) for n in range(1, 31)]
+    told = progress([succeeded(clip(key)) for key in keys], {}).left_alone(keys, [])
+    assert told.endswith("scene 20 is done, and 10 more have not failed.")
+
+
+@pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({}, Stage.QUEUED),

@@ -76,10 +76,30 @@ interface ProjectRow {
   earlier: EarlierClip[];
 }
 
+/** "failed": nothing is under way and a clip failed. "idle": there are scenes for which no clip was asked for. */
+export type ProjectState = "generating" | "failed" | "done" | "idle";
+
 export interface ProjectSummary extends ProjectRow {
+  state: ProjectState;
   thumbnails: string[];
   counts: Tally;
   cost_usd: number;
+}
+
+/** What to list: projects with all these words in their titles, of this state, after this place. */
+export interface ProjectsQuery {
+  q?: string;
+  state?: ProjectState;
+  /** The `next` of the page before. */
+  cursor?: string;
+  /** 1000 at most. */
+  limit?: number;
+}
+
+export interface ProjectPage {
+  projects: ProjectSummary[];
+  /** The next page's cursor; null where there is none. */
+  next: string | null;
 }
 
 export interface Frames {
@@ -151,6 +171,8 @@ interface Counts {
 export interface Generated extends Counts {
   all_complete: boolean;
   results: SceneResult[];
+  /** What a retry did not retry, since it has not failed. */
+  note?: string;
 }
 
 export interface Status extends Counts {
@@ -243,7 +265,8 @@ export interface Clips {
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */
   retry(projectId: string, options?: { scenes?: string[] }): Promise<Generated>;
-  projects(options?: { limit?: number }): Promise<ProjectSummary[]>;
+  /** A page of the projects, newest first. */
+  projects(options?: ProjectsQuery): Promise<ProjectPage>;
   project(projectId: string): Promise<Project>;
   /**
    * Where a finished clip is downloaded from. A link can send no token: it does where the service needs none. Where it

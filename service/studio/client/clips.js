@@ -71,7 +71,10 @@ export function createClips({ url = "", token } = {}) {
     status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
     retry: (projectId, { scenes } = {}) =>
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
-    projects: async ({ limit = 100 } = {}) => (await get(`/projects?limit=${limit}`)).projects,
+    projects: ({ q, state, cursor, limit = 100 } = {}) => {
+      const asked = Object.entries({ q, state, cursor, limit }).filter(([, value]) => value);
+      return get(`/projects?${new URLSearchParams(asked)}`);
+    },
     project: (projectId) => get(`/projects/${encodeURIComponent(projectId)}`),
     downloadUrl: (projectId, scene) => base + videoPath(projectId, scene),
     download: async (projectId, scene, { onProgress = () => {}, signal } = {}) =>

@@ -3,6 +3,7 @@ import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from
 import { choiceText } from "./choice.js";
 import { earlierSection } from "./earlier.js";
 import { h, icon, setText } from "./dom.js";
+import { lastPlace } from "./place.js";
 import { openRemake } from "./remake.js";
 import { openPlayer } from "./player.js";
 import { SceneCard } from "./scene.js";
@@ -50,7 +51,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
   const element = h(
     "section",
     { class: "page" },
-    h("a", { class: "back", href: "#/" }, icon("back"), "Projects"),
+    h("a", { class: "back", href: lastPlace() }, icon("back"), "Projects"),
     h(
       "div",
       { class: "page-head" },
@@ -134,7 +135,8 @@ export function projectView(projectId, { clips, config, onProblem }) {
       const problem = answer.results.find((result) => result.error);
       const sent = answer.results.filter((result) => result.success).length;
       if (problem && !sent) toast(problem.error, "failed");
-      else toast(`${plural(sent, "clip")} submitted again.`);
+      else if (sent) toast(`${plural(sent, "clip")} submitted again.`);
+      if (answer.note) toast(answer.note);
       const { warning } = answer.results.find((result) => result.warning) ?? {};
       if (warning) toast(warning, "failed");
     } catch (error) {

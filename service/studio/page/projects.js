@@ -1,97 +1,200 @@
-/** All projects, newest first. */
+/** All projects, newest first, by words and state, page by page. */
+import { age, clipCount, dollars, plural, projectState, titleOf } from "./words.js";
 import { h, icon, picture, setText } from "./dom.js";
 import { age, clipCount, countsOf, dollars, projectState, titleOf } from "./words.js";
+import { keepPlace, readPlace } from "./place.js";
 
-const LIMIT = 200;
+// Whole rows, in two, three or four columns.
+const PAGE = 48;
+// As many as the service gives at once.
+const MOST = 1000;
 // While something is being generated; a project's own view has its event stream.
 const LOOK_MS = 5_000;
+// Letters that follow each other faster are one question.
+const TYPING_MS = 250;
+const FILTERS = { "": "All", generating: "Generating", failed: "Failed", done: "Done" };
 
 export function projectsView({ clips, onProblem, onCreate }) {
+  const place = readPlace(location.hash);
   let projects = null;
+  let next = null;
+  let question = 0;
   let timer = 0;
+  let typing = 0;
   let gone = false;
-  const list = h("ul", { class: "projects" });
+  const list = h("ul", { class: "projects", onclick: remember });
+  const more = h("button", { type: "button", class: "more", hidden: true, onclick: showMore }, "Show more");
   const count = h("p", { class: "muted", role: "status" });
-  const search = h("input", { type: "search", id: "search", placeholder: "Search", oninput: render });
+  const search = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search",
+    maxlength: "160",
+    value: place.q,
+    oninput: type,
+  });
+  const filters = Object.entries(FILTERS).map(([state, name]) =>
+    h("button", { type: "button", onclick: () => ask({ state }) }, name),
+  );
+  const tools = h(
+    "div",
+    { class: "list-tools", hidden: true },
+    h("div", { class: "filters", role: "group", "aria-label": "Which projects" }, filters),
+    h(
+      "div",
+      { class: "search" },
+      icon("search"),
+      h("label", { for: "search", class: "unseen" }, "Search projects"),
+      search,
+    ),
+  );
+  const content = h("div", {}, list, more);
   const element = h(
     "section",
     { class: "page" },
-    h(
-      "div",
-      { class: "page-head" },
-      h("div", {}, h("h1", {}, "Projects"), count),
-      h(
-        "div",
-        { class: "search", hidden: true },
-        icon("search"),
-        h("label", { for: "search", class: "unseen" }, "Search projects"),
-        search,
-      ),
-    ),
-    list,
+    h("div", { class: "page-head" }, h("div", {}, h("h1", {}, "Projects"), count), tools),
+    content,
   );
-  const searchBox = element.querySelector(".search");
   list.append(
     ...Array.from({ length: 3 }, () => h("li", { class: "project-card waiting", "aria-hidden": "true" })),
   );
 
-  async function load() {
+  /** Asks for another list: what is shown of the one before is dimmed until its answer is there. */
+  function ask(wanted) {
+    clearTimeout(typing);
+    Object.assign(place, { ...wanted, shown: 0, at: "" });
+    keepPlace(place);
+    markFilter();
+    list.classList.add("outdated");
+    look(PAGE);
+  }
+
+  function type() {
+    clearTimeout(typing);
+    typing = setTimeout(() => ask({ q: search.value.trim() }), TYPING_MS);
+  }
+
+  /** Reads the newest of what is asked for, at least `wanted` of them where there are so many. */
+  async function look(wanted = Math.max(PAGE, projects?.length ?? 0)) {
     clearTimeout(timer);
+    await answered(async () => {
+      let page = { projects: [], next: null };
+      do {
+        page = await nextPage(page, Math.min(MOST, wanted - page.projects.length));
+      } while (page.next && page.projects.length < wanted);
+      return page;
+    });
+  }
+
+  async function showMore() {
+    const before = projects.length;
+    more.disabled = true;
+    await answered(() => nextPage({ projects, next }, PAGE));
+    more.disabled = false;
+    if (!gone) list.children[before]?.querySelector("a")?.focus({ preventScroll: true });
+  }
+
+  async function nextPage(before, limit) {
+    const page = await clips.projects({ q: place.q, state: place.state, cursor: before.next, limit });
+    return { projects: [...before.projects, ...page.projects], next: page.next };
+  }
+
+  /** Shows what an answer brings, unless something else has been asked meanwhile. */
+  async function answered(read) {
+    question += 1;
+    const asked = question;
+    let found;
     try {
-      projects = await clips.projects({ limit: LIMIT });
+      found = await read();
     } catch (error) {
-      if (gone) return;
-      // What is shown stays; only a first look that fails has nothing to show.
+      if (gone || asked !== question) return;
       if (!projects || error.status === 401)
-        onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
-      else timer = setTimeout(load, LOOK_MS);
+        return onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
+      // What is shown stays, and what can't be shown is said.
+      setText(count, error.message);
+      timer = setTimeout(look, LOOK_MS);
       return;
     }
-    if (gone) return;
+    if (gone || asked !== question) return;
+    ({ projects, next } = found);
     render();
     const busy = projects.some((project) => project.counts.pending);
-    if (busy && document.visibilityState === "visible") timer = setTimeout(load, LOOK_MS);
+    if (busy && document.visibilityState === "visible") timer = setTimeout(look, LOOK_MS);
   }
 
   function render() {
-    if (!projects) return;
-    searchBox.hidden = projects.length === 0;
-    if (!projects.length) {
+    const isFiltered = place.q || place.state;
+    tools.hidden = !projects.length && !isFiltered;
+    markFilter();
+    if (tools.hidden) {
       setText(count, "");
-      list.replaceWith(emptyView(onCreate));
+      content.replaceChildren(emptyView(onCreate));
       return;
     }
-    const wanted = search.value.trim().toLowerCase();
-    const found = projects.filter((project) => searchText(project).includes(wanted));
-    setText(
-      count,
-      wanted
-        ? `${found.length} of ${projects.length} projects`
-        : projects.length === 1
-          ? "1 project"
-          : `${projects.length} projects`,
-    );
-    list.replaceChildren(...found.map(card));
-    if (!found.length)
-      list.append(h("li", { class: "nothing" }, `Nothing matches “${search.value.trim()}”.`));
+    const focused = list.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    list.classList.remove("outdated");
+    list.replaceChildren(...projects.map(card));
+    if (!projects.length) list.append(h("li", { class: "nothing" }, nothingText(place)));
+    linkTo(focused)?.focus({ preventScroll: true });
+    content.replaceChildren(list, more);
+    more.hidden = !next;
+    setText(count, countText(projects.length, next, isFiltered));
+    place.shown = projects.length > PAGE ? projects.length : 0;
+    comeBack();
+    keepPlace(place);
   }
 
-  const look = () => document.visibilityState === "visible" && load();
-  document.addEventListener("visibilitychange", look);
+  /** Shows the project that was opened from here. */
+  function comeBack() {
+    const link = linkTo(addressOf(place.at));
+    place.at = "";
+    link?.scrollIntoView({ block: "center" });
+    link?.focus({ preventScroll: true });
+  }
+
+  function remember(event) {
+    const address = event.target.closest("a")?.getAttribute("href");
+    const opened = projects?.find((project) => addressOf(project.id) === address);
+    if (opened) keepPlace({ ...place, at: opened.id });
+  }
+
+  const linkTo = (address) =>
+    [...list.querySelectorAll("a")].find((link) => link.getAttribute("href") === address);
+
+  function markFilter() {
+    Object.keys(FILTERS).forEach((state, index) =>
+      filters[index].setAttribute("aria-pressed", String(state === place.state)),
+    );
+  }
+
+  const lookWhenSeen = () => document.visibilityState === "visible" && look();
+  document.addEventListener("visibilitychange", lookWhenSeen);
   document.title = "Projects · Clips";
-  load();
+  look(Math.max(PAGE, place.shown));
   return {
     element,
     leave() {
       gone = true;
       clearTimeout(timer);
-      document.removeEventListener("visibilitychange", look);
+      clearTimeout(typing);
+      document.removeEventListener("visibilitychange", lookWhenSeen);
     },
   };
 }
 
-const searchText = (project) =>
-  `${titleOf(project)} ${projectState(countsOf(project)).text} ${project.id}`.toLowerCase();
+const addressOf = (projectId) => `#/projects/${projectId}`;
+
+/** How many there are, where all are shown; else how many are shown. */
+function countText(shown, next, isFiltered) {
+  if (next) return isFiltered ? `The newest ${shown} that match` : `The newest ${shown} projects`;
+  if (!isFiltered) return plural(shown, "project");
+  return shown === 1 ? "1 project matches" : `${shown} projects match`;
+}
+
+function nothingText({ q, state }) {
+  const where = state ? `Nothing under “${FILTERS[state]}”` : "Nothing";
+  return q ? `${where} matches “${q}”.` : `${where}.`;
+}
 
 function card(project) {
   const counts = countsOf(project);
@@ -108,7 +211,7 @@ function card(project) {
     h(
       "div",
       { class: "project-text" },
-      h("h2", {}, h("a", { href: `#/projects/${project.id}` }, titleOf(project))),
+      h("h2", {}, h("a", { href: addressOf(project.id) }, titleOf(project))),
       h(
         "p",
         { class: "facts" },
