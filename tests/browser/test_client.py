@@ -190,6 +190,31 @@ async def test_error_has_code_and_status(visit: Visit) -> None:
 
 
 @in_browser
+async def test_error_of_a_project_without_any_clip_tells_of_each_scene(visit: Visit) -> None:
+    project_id = await visit.world.store({"1": {"description": "[sandbox:refuse]"}, "2": {}})
+    await visit.open()
+    told = await visit.page.evaluate(
+        """async (id) => {
+            const { createClips } = await import("/client/clips.js");
+            const clips = createClips();
+            const facts = ({ code, answer }) => [code, answer];
+            return [
+                await clips.status(id).catch(facts),
+                await clips.retry(id, { scenes: ["1"] }).catch(facts),
+                await clips.generate(id).then(({ total_clips, scenes }) => [total_clips, scenes]),
+                await clips.retry(id, { scenes: ["1"] }).catch(facts),
+            ];
+        }""",
+        project_id,
+    )
+    assert [told[0][0], told[1][0], told[2]] == ["nothing_asked", "nothing_asked", [1, 2]]
+    code, answer = told[3]
+    (result,) = answer["results"]
+    assert (code, result["sceneKey"]) == ("nothing_made", "1")
+    assert result["error"] in answer["error"]
+
+
+@in_browser
 async def test_refused_token_is_asked_for_anew_once_and_only_if_it_comes_from_a_function(
     tmp_path: Path, open_visit: OpenVisit
 ) -> None:

@@ -208,6 +208,22 @@ async def test_documented_line_takes_a_client_of_the_supabase_project_to_the_ser
     assert (other["error"], other["status"]) == ("FunctionsHttpError", 404), "only our calls leave Supabase"
 
 
+async def test_documented_lines_tell_why_a_call_failed_and_what_is_missing(node: str, tmp_path: Path) -> None:
+    script = f"""{blocks("js")[1]}
+        const body = JSON.stringify({{ error: "No clip could be made.", code: "nothing_made" }});
+        const error = (context) => ({{ message: "non-2xx", context }});
+        const contexts = [new Response(body), new Response("<h1>"), new TypeError("no network"), undefined];
+        const reasons = await Promise.all(contexts.map((context) => reason(error(context))));
+        const rests = [{{ failed: 0, scenes: 5 }}, {{ failed: 2, scenes: 5 }}].map(shortfall);
+        console.log(JSON.stringify([reasons, rests]));
+    """
+    file = tmp_path / "lines.mjs"
+    file.write_text(script, "utf-8")
+    reasons, rests = await run(node, file, None, patience_seconds=PATIENCE_S)
+    assert reasons == ["No clip could be made.", "non-2xx", "non-2xx", "non-2xx"]
+    assert rests == ["", "2 of 5 scenes have no clip."]
+
+
 # As a browser writes them: in lower case, sorted, with commas alone.
 PREFLIGHTS = [
     "apikey,authorization,content-type,x-client-info",

@@ -151,6 +151,29 @@ async def test_failed_clip_exits_1_and_its_reason_is_shown(world: World, tmp_pat
     assert "Scene 2: failed: The model's provider failed to make this clip" in output
 
 
+@pytest.mark.parametrize("command", ["generate", "status", "retry"])
+async def test_clips_that_were_all_refused_exit_1_with_each_scenes_reason(
+    world: World, tmp_path: Path, command: str
+) -> None:
+    pair = {f"{end}_frame": f"{world.sandbox_url}/frames/1/{end}.png" for end in ("first", "last")}
+    scenes = {"1": {"description": "[sandbox:refuse]"}, "2": {}}
+    project_id = await world.store(scenes, {"1": pair, "2": {"first_frame": pair["first_frame"]}})
+    await world.post("/generate-clips", {"project_id": project_id})
+    for more in ((), ("--watch",)):
+        code, output = await clips(world, tmp_path, command, project_id, *more)
+        lines = output.splitlines()
+        assert code == 1, output
+        assert lines[0].startswith("Scene 1: failed: Refused because the prompt says")
+        assert lines[1] == "Scene 2: no clip: last_frame missing"
+        assert lines[2] == f"Project {project_id}: 0 of 2 clips, 2 failed"
+
+
+async def test_retry_before_any_generate_exits_4_and_says_how_to_ask(world: World, tmp_path: Path) -> None:
+    project_id = await world.store(1)
+    code, output = await clips(world, tmp_path, "retry", project_id)
+    assert (code, output.count(f"clips generate {project_id}")) == (4, 1)
+
+
 async def test_status_of_pending_clips_exits_4_and_so_does_nothing_asked(
     world: World, tmp_path: Path
 ) -> None:

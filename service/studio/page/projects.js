@@ -1,7 +1,6 @@
 /** All projects, newest first, by words and state, page by page. */
-import { age, clipCount, dollars, plural, projectState, titleOf } from "./words.js";
 import { h, icon, picture, setText } from "./dom.js";
-import { age, clipCount, countsOf, dollars, projectState, titleOf } from "./words.js";
+import { age, clipCount, countsOf, dollars, plural, projectState, titleOf } from "./words.js";
 import { keepPlace, readPlace } from "./place.js";
 
 // Whole rows, in two, three or four columns.
