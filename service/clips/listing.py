@@ -7,8 +7,6 @@ from enum import StrEnum
 
 from service.clips.models import ProjectId, ProjectOverview
 
-_NO_VIDEO = ("pending", "failed")
-
 
 class State(StrEnum):
     """How a whole project stands."""
@@ -20,7 +18,7 @@ class State(StrEnum):
     DONE = "done"
     """Every scene has its video."""
     IDLE = "idle"
-    """Nothing is under way, nothing failed, and there are scenes for which no clip was asked for."""
+    """Nothing is under way, nothing failed, and not every scene has its video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,9 @@ def state_of(overview: ProjectOverview) -> State:
         return State.GENERATING
     if "failed" in shown:
         return State.FAILED
-    videos = sum(one not in _NO_VIDEO for one in shown)
     known = overview.completed + overview.pending + overview.failed > 0
-    return State.DONE if 0 < videos == (overview.scenes if known else videos) else State.IDLE
+    wanted = overview.scenes if known else len(shown)
+    return State.DONE if 0 < len(shown) == wanted else State.IDLE
 
 
 def search_words(text: str) -> Sequence[str]:

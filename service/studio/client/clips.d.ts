@@ -76,7 +76,7 @@ interface ProjectRow {
   earlier: EarlierClip[];
 }
 
-/** "failed": nothing is under way and a clip failed. "idle": there are scenes for which no clip was asked for. */
+/** "failed": nothing is under way and a clip failed. "idle": not every scene has its video yet. */
 export type ProjectState = "generating" | "failed" | "done" | "idle";
 
 export interface ProjectSummary extends ProjectRow {
