@@ -18,7 +18,6 @@ NOT_ASKED_FOR = "No clip has been asked for yet. Call generate-clips."
 # Enough for a person to act on; a message is no place for thousands.
 _MOST_REASONS = 3
 _MOST_SCENES = 5
-_NOTHING_TO_RETRY = "Nothing was retried: no clip has been asked for yet. Call generate-clips."
 # What is said of a scene that was not retried; one that failed since the call began is retried by the next.
 _NOT_FAILED = {"completed": "is done", "pending": "is being made", "failed": "has only just failed"}
 # Enough for a person to see what was meant.
@@ -122,12 +121,10 @@ class Progress:
         `named` are the scenes that the call named, None where it was about all that failed.
         """
         if named is None:
-            if retried:
-                return ""
-            return "Nothing was retried: no clip has failed." if self.scenes else _NOTHING_TO_RETRY
+            return "" if retried else "Nothing was retried: no clip has failed."
         left = [scene for scene in self.scenes if scene.scene in named and scene.scene not in retried]
         if not left:
-            return "" if self.scenes else _NOTHING_TO_RETRY
+            return ""
         told = [f"scene {scene.scene} {_NOT_FAILED[scene.status]}" for scene in left[:_MOST_LISTED]]
         if len(left) > _MOST_LISTED:
             told.append(f"and {len(left) - _MOST_LISTED} more have not failed")

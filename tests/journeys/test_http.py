@@ -133,8 +133,8 @@ async def test_retry_of_a_scene_that_is_not_there_names_it_and_retries_nothing(w
 
 async def test_retry_says_what_it_did_not_retry_and_spends_nothing_on_it(world: World) -> None:
     project_id = await world.store({"1": {}, "2": {"description": "[sandbox:fail]"}})
-    answer = await world.retry(project_id)
-    assert answer["note"] == "Nothing was retried: no clip has been asked for yet. Call generate-clips."
+    status, refused = await world.post("/functions/v1/retry-clips", {"project_id": project_id})
+    assert (status, refused["code"]) == (409, "nothing_asked")
     assert "note" not in await world.generate(project_id)
     await world.settled(project_id)
     answer = await world.retry(project_id, scenes=["1"])

@@ -228,7 +228,8 @@ async def test_projects_are_listed_newest_first(world: World, tmp_path: Path) ->
     await world.settled(stored[2])
     code, output = await clips(world, tmp_path, "projects", "--limit", "2")
     assert code == 0
-    head, newest, older = output.splitlines()
+    head, newest, older, more = output.splitlines()
+    assert more.startswith("There are more")
     assert (newest.split()[0], older.split()[0]) == (stored[2], stored[1])
     assert re.fullmatch(r"Project.* Cost  Title *", head)
     assert re.search(r" 1 of 1 +0 +0 +\$0\.80  Boat 2 *$", newest)

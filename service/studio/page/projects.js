@@ -117,7 +117,7 @@ export function projectsView({ clips, onProblem, onCreate }) {
     if (gone || asked !== question) return;
     ({ projects, next } = found);
     render();
-    const busy = projects.some((project) => project.counts.pending);
+    const busy = projects.some((project) => countsOf(project).pending);
     if (busy && document.visibilityState === "visible") timer = setTimeout(look, LOOK_MS);
   }
 
