@@ -30,22 +30,17 @@ class Inquiry:
         """Give what is known of each clip's task. An answer to either question takes `within` at most."""
         if not clips:
             return {}
-        answered = await self.provider.ask([clip.task_uuid for clip in clips], within)
-        now = self.clock()
-        missing = [
-            clip.task_uuid for clip in clips if needs_trace(clip, answered[clip.task_uuid], now, self.policy)
-        ]
-        traced = await self.provider.trace(missing, within) if missing else {}
-        return {
-            clip.task_uuid: weighed(clip, answered[clip.task_uuid], traced.get(clip.task_uuid))
-            for clip in clips
-        }
+        by_task = {clip.task_uuid: clip for clip in clips}
+
+        def is_to_be_traced(task_uuid: TaskUUID, answered: Outcome) -> bool:
+            return needs_trace(by_task[task_uuid], answered, self.clock(), self.policy)
+
+        return _weighed(clips, *await self._ask(list(by_task), within, is_to_be_traced))
 
     async def look_up(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
         """Give what Runware says of tasks of which the ledger has no clip, since others have sent them."""
-        answered = await self.provider.ask(task_uuids, within)
-        missing = [task for task, outcome in answered.items() if is_missing(outcome)]
-        return {**answered, **(await self.provider.trace(missing, within) if missing else {})}
+        answered, traced = await self._ask(task_uuids, within, _if_missing)
+        return {**answered, **traced}
 
     async def look_twice(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         """Give what is known of the tasks of clips that presumably failed.
@@ -60,10 +55,27 @@ class Inquiry:
         return {**found, **await self._look_everywhere(missing)}
 
     async def _look_everywhere(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
-        answered = await self.provider.ask([clip.task_uuid for clip in clips], _ASK_WITHIN)
-        missing = [task for task, outcome in answered.items() if is_missing(outcome)]
-        traced = await self.provider.trace(missing, _ASK_WITHIN) if missing else {}
-        return {
-            clip.task_uuid: weighed(clip, answered[clip.task_uuid], traced.get(clip.task_uuid))
-            for clip in clips
-        }
+        return _weighed(clips, *await self._ask([clip.task_uuid for clip in clips], _ASK_WITHIN, _if_missing))
+
+    async def _ask(
+        self,
+        task_uuids: Sequence[TaskUUID],
+        within: timedelta,
+        is_to_be_traced: Callable[[TaskUUID, Outcome], bool],
+    ) -> tuple[Mapping[TaskUUID, Outcome], Mapping[TaskUUID, Outcome]]:
+        """Give the answers of Runware's results, and of its archive for the tasks that are to be traced."""
+        answered = await self.provider.ask(task_uuids, within)
+        missing = [task for task, outcome in answered.items() if is_to_be_traced(task, outcome)]
+        return answered, await self.provider.trace(missing, within) if missing else {}
+
+
+def _if_missing(_task_uuid: TaskUUID, answered: Outcome) -> bool:
+    return is_missing(answered)
+
+
+def _weighed(
+    clips: Sequence[Clip], answered: Mapping[TaskUUID, Outcome], traced: Mapping[TaskUUID, Outcome]
+) -> Mapping[TaskUUID, Outcome]:
+    return {
+        clip.task_uuid: weighed(clip, answered[clip.task_uuid], traced.get(clip.task_uuid)) for clip in clips
+    }
