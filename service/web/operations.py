@@ -55,7 +55,7 @@ class Operation:
 
     `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`.
     A GET with a `query` takes that model's parameters and no others: else one that is misspelt would be
-    answered as if it were not there. Whoever calls one that is not `protected` is anonymous. `statuses` are
+    answered as if it were not there. A call of one that is not `protected` is anonymous. `statuses` are
     those that the answer itself may come with; `status_of` picks one, else it is the first. `failures` are
     the errors that tell more than others, by their status.
     """

@@ -108,7 +108,7 @@ begin
 end
 $$;
 
--- By its owner's rights: whoever writes a project has none on the list. An older table may hold no times.
+-- It runs with its owner's rights, as users may write a project without any right on the list. An older table may hold no times.
 create or replace function clip_service.list_project() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
