@@ -22,7 +22,8 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
             _parameter(name, field) for name, field in model.model_fields.items() if not _is_secret(field)
         ]
         parameters = [*own, *fields]
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
+        # What typer reads instead of the function's own parameters.
+        vars(command)["__signature__"] = inspect.Signature(parameters)
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command
 

@@ -8,7 +8,7 @@ from service.clips.models import UserId
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Whoever runs the service: every project answers to them."""
+    """The person who runs the service: every project answers to them."""
 
 
 @dataclass(frozen=True, slots=True)

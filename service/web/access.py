@@ -14,14 +14,14 @@ from service.web.tokens import TokenVerifier
 _HOST = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 _PUBLIC_KEY_ALONE = (
     "The project's public key alone may not call, since everyone has it and clips cost money: sign in first. "
-    "Whoever runs the service can let everyone in by ALLOW_ANON=true."
+    "The service's operator can let everyone in by setting ALLOW_ANON=true."
 )
 _ANONYMOUS_SIGN_IN = (
     "An anonymous sign-in may not call, since everyone can have one and clips cost money: sign in with an "
-    "account. Whoever runs the service can let everyone in by ALLOW_ANON=true."
+    "account. The service's operator can let everyone in by setting ALLOW_ANON=true."
 )
 _STRANGE_KEY = (
-    "This is no API key of the Supabase project that the service belongs to. Whoever runs the service can "
+    "This is not an API key of the Supabase project that the service belongs to. The service's operator can "
     "compare it with SUPABASE_ANON_KEY and SUPABASE_SERVICE_ROLE_KEY."
 )
 

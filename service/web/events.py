@@ -12,7 +12,7 @@ from service.workflow.watch import Update
 
 # Proxies close a connection that is silent for a minute, some for half of one.
 _HEARTBEAT_S = 15
-# Who has not taken an event by then is gone; it asks for what it missed when it comes back.
+# A reader that has not taken an event by then is gone; it asks for what it missed when it comes back.
 _SEND_TIMEOUT_S = 30
 # More digits than any sequence number has.
 _MAX_DIGITS = 15

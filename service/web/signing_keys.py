@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 JWKS_PATH = "/auth/v1/.well-known/jwks.json"
 # As long as Supabase's own edge keeps them: a key that was withdrawn is refused no later than this.
 _KEEP_S = 600.0
-# Whoever makes key ids up can't have them fetched more often than this.
+# A caller who makes up key ids can't have the keys fetched more often than this.
 _MIN_INTERVAL_S = 30.0
 # Sooner than that while there are none at all, since no user can call until a fetch has succeeded.
 _RETRY_INTERVAL_S = 5.0
@@ -72,7 +72,7 @@ class SigningKeys:
         """
         if self._should_fetch(key_id):
             async with self._fetching:
-                # Whoever waited here finds what the one before has fetched.
+                # A caller that waited here finds the keys that the one before it fetched.
                 if self._should_fetch(key_id):
                     await self._fetch()
         key = self._keys.get(key_id)
@@ -106,7 +106,7 @@ class SigningKeys:
         if self._session is None:
             raise _FetchFailed("the service is not running")
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        # Whoever could redirect the question elsewhere could sign for every user.
+        # An attacker who could redirect this request could sign tokens for every user.
         async with self._session.get(self._url, headers=headers, allow_redirects=False) as response:
             if response.status != 200:  # noqa: PLR2004 - HTTP's own name for success
                 raise _FetchFailed(f"HTTP {response.status}")

@@ -1,4 +1,4 @@
-"""Who watches, and what is asked of the store for it."""
+"""How changes reach the people who watch, and what is asked of the store for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

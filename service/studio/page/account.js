@@ -148,7 +148,7 @@ function unfinishedView() {
     h(
       "p",
       { class: "lead" },
-      "Whoever runs this installation has to set SUPABASE_ANON_KEY to the project's anon or publishable key, and restart the service.",
+      "The operator of this installation has to set SUPABASE_ANON_KEY to the project's anon or publishable key, and restart the service.",
     ),
   );
 }

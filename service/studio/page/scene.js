@@ -154,7 +154,7 @@ export class SceneCard extends HTMLElement {
       "aria-label": `Clip of scene ${this.#scene.key}`,
     });
     video.addEventListener("error", () => this.#showUnloaded(job, poster));
-    // A look in passing: silent, over and over, and gone with the pointer. Who presses play is not disturbed.
+    // A look in passing: silent, over and over, and gone with the pointer. A person who presses play is not disturbed.
     let passing = false;
     video.addEventListener("pointerenter", (event) => {
       if (event.pointerType !== "mouse" || still.matches || !video.paused || video.currentTime > 0) return;

@@ -1,4 +1,4 @@
-/** Who is calling. How people sign in is the installation's: each way is a module of its own, loaded where it is used. */
+/** Who is calling. The installation decides how people sign in: each way is a module of its own, loaded where it is used. */
 import { createClips } from "/client/clips.js";
 
 const WAYS = {
