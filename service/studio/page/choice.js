@@ -2,6 +2,9 @@
 import { h } from "./dom.js";
 import { dollars, plural } from "./words.js";
 
+// More than these do not fit beside each other.
+const MOST_SEGMENTS = 4;
+
 /** The fields of a choice. `onChange` is called after each change; `value` and `model` say what is chosen. */
 export function choiceFields(models, current, onChange) {
   const chosen = { ...current };
@@ -79,6 +82,25 @@ export const asCall = ({ resolution, ...rest }) => (resolution ? { ...rest, reso
 export function covering(wanted, durations) {
   const seconds = Number.parseFloat(String(wanted ?? "").replace(",", ".")) || 0;
   return durations.find((duration) => duration >= seconds) ?? durations.at(-1);
+}
+
+/** A choice of seconds: side by side where they are few, else in a list. */
+export function durationField(offered, chosen, name, onChange) {
+  if (offered.length > MOST_SEGMENTS) {
+    const select = h(
+      "select",
+      {},
+      offered.map((seconds) => h("option", { value: seconds, selected: seconds === chosen }, `${seconds} s`)),
+    );
+    select.addEventListener("change", () => onChange(Number(select.value)));
+    return select;
+  }
+  const segments = offered.map((seconds) => {
+    const radio = h("input", { type: "radio", name, value: seconds, checked: seconds === chosen });
+    radio.addEventListener("change", () => onChange(seconds));
+    return h("label", {}, radio, h("span", {}, `${seconds} s`));
+  });
+  return h("div", { class: "segments", role: "radiogroup" }, segments);
 }
 
 /** How a choice reads in one line, such as "Veo 3.1 · 720p · sound". */

@@ -1,16 +1,11 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
-import { asCall, choiceFields, costText, covering, defaultChoice } from "./choice.js";
-import { h, icon, isShowable, setText } from "./dom.js";
+import { asCall, choiceFields, costText, covering, defaultChoice, durationField } from "./choice.js";
+import { h, icon, setText } from "./dom.js";
+import { frameSlot, sidesText } from "./slots.js";
 import { plural } from "./words.js";
 import { toast } from "./toasts.js";
 
 const ENDS = ["first", "last"];
-const MB = 1_000_000;
-// Nobody looks at a URL that is still being typed.
-const TYPED_AFTER_MS = 400;
-const LOOK_MS = 10_000;
-// More than these do not fit beside each other.
-const MOST_SEGMENTS = 4;
 let dragged = null;
 
 /** Opens the dialog; gives the id of the project that was made, or null if it was closed. */
@@ -83,7 +78,8 @@ export function openCreate({ clips, config }) {
   const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
 
   function add() {
-    const scene = { first: emptySlot(), last: emptySlot(), prompt: "", duration: 0 };
+    const slot = (name) => frameSlot({ clips, config, name, onChange: update, takesDrops: () => !dragged });
+    const scene = { first: slot("First frame"), last: slot("Last frame"), prompt: "", duration: 0 };
     scene.element = draft(scene);
     scenes.push(scene);
     list.append(scene.element);
@@ -132,7 +128,7 @@ export function openCreate({ clips, config }) {
         h(
           "div",
           { class: "slots" },
-          ENDS.map((end) => slotElement(scene, end)),
+          ENDS.map((end) => scene[end].element),
         ),
         h(
           "div",
@@ -185,120 +181,9 @@ export function openCreate({ clips, config }) {
       durations.firstChild.setAttribute("aria-label", `Duration of scene ${position}`);
       up.disabled = position === 1;
       down.disabled = position === scenes.length;
-      for (const end of ENDS) scene[end].label(position);
+      for (const end of ENDS) scene[end].label(`scene ${position}`);
     };
     return element;
-  }
-
-  function slotElement(scene, end) {
-    const slot = scene[end];
-    const name = end === "first" ? "First frame" : "Last frame";
-    const file = h("input", { type: "file", class: "unseen", accept: config.upload_types.join(",") });
-    const preview = h("span", { class: "slot-picture" }, icon("image", 20));
-    const caption = h("span", { class: "slot-name" }, name);
-    const hint = h("span", { class: "slot-hint" }, "Drop or choose");
-    const target = h("label", { class: "slot" }, file, preview, caption, hint);
-    const url = h("input", {
-      type: "url",
-      class: "slot-url",
-      placeholder: "or paste a URL",
-      autocomplete: "off",
-    });
-    const wrong = h("span", { class: "field-problem", role: "alert" });
-    const doubt = h("span", { class: "field-warning", role: "status" });
-
-    slot.show = () => {
-      const image = slot.preview && h("img", { src: slot.preview, alt: "" });
-      preview.replaceChildren(image || icon("image", 20));
-      target.classList.toggle("filled", Boolean(slot.url));
-      target.classList.toggle("loading", Boolean(slot.loading));
-      setText(hint, slot.loading || slot.name || (slot.url ? "Change" : "Drop or choose"));
-      hint.title = slot.name;
-      setText(wrong, slot.problem);
-      setText(doubt, slot.warning);
-      if (document.activeElement !== url) url.value = slot.typed;
-    };
-    slot.label = (position) => {
-      file.setAttribute("aria-label", `${name} of scene ${position}`);
-      url.setAttribute("aria-label", `URL of the ${name.toLowerCase()} of scene ${position}`);
-    };
-    file.addEventListener("change", () => file.files[0] && take(slot, file.files[0]));
-    url.addEventListener("input", () => takeUrl(slot, url.value));
-    target.addEventListener("dragover", (event) => {
-      if (dragged) return;
-      event.preventDefault();
-      target.classList.add("over");
-    });
-    target.addEventListener("dragleave", () => target.classList.remove("over"));
-    target.addEventListener("drop", (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      target.classList.remove("over");
-      const [dropped] = event.dataTransfer.files;
-      const link = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
-      if (dropped) take(slot, dropped);
-      else if (link) takeUrl(slot, link.split("\n")[0], true);
-    });
-    return h("div", { class: "slot-box" }, target, url, wrong, doubt);
-  }
-
-  /** Uploads a file for a slot; a later file or URL for the same slot wins. */
-  async function take(slot, file) {
-    forget(slot);
-    slot.problem = fileProblem(file, config);
-    if (slot.problem) return changed(slot);
-    const turn = (slot.turn += 1);
-    slot.preview = URL.createObjectURL(file);
-    slot.name = file.name;
-    slot.loading = "Uploading…";
-    changed(slot);
-    try {
-      const wrong = await sizeProblem(file, config);
-      if (turn !== slot.turn) return;
-      if (wrong) throw new Error(wrong);
-      const { url } = await clips.upload(file);
-      if (turn === slot.turn) slot.url = url;
-    } catch (error) {
-      if (turn === slot.turn) {
-        forget(slot);
-        slot.problem = error.message;
-      }
-    } finally {
-      if (turn === slot.turn) slot.loading = "";
-      changed(slot);
-    }
-  }
-
-  function takeUrl(slot, text, dropped = false) {
-    forget(slot);
-    slot.turn += 1;
-    slot.loading = "";
-    const typed = text.trim();
-    if (dropped) slot.typed = typed;
-    if (typed && !/^https?:\/\/[^\s/]+\S*$/.test(typed)) slot.problem = "Write a whole http(s) URL.";
-    else if (typed) {
-      slot.url = typed;
-      look(slot);
-    }
-    slot.typed = typed;
-    changed(slot);
-  }
-
-  /** Looks at what is under a slot's URL. What this browser can't load, Runware still may: that is a warning. */
-  async function look(slot) {
-    const { turn, url } = slot;
-    slot.loading = "Loading…";
-    await new Promise((resolve) => setTimeout(resolve, TYPED_AFTER_MS));
-    if (turn !== slot.turn) return;
-    const { image, warning } = await seen(url, config);
-    if (turn !== slot.turn) return;
-    Object.assign(slot, { loading: "", preview: image ? url : "", warning });
-    changed(slot);
-  }
-
-  function changed(slot) {
-    slot.show();
-    update();
   }
 
   /** Fills what is empty, in order, then adds scenes. */
@@ -314,7 +199,7 @@ export function openCreate({ clips, config }) {
         const scene = add();
         free.push(scene.first, scene.last);
       }
-      take(free.shift(), file);
+      free.shift().take(file);
     }
   }
 
@@ -337,7 +222,7 @@ export function openCreate({ clips, config }) {
     const at = scenes.indexOf(scene);
     scenes.splice(at, 1);
     scene.element.remove();
-    for (const end of ENDS) forget(scene[end]);
+    for (const end of ENDS) scene[end].forget();
     update();
     if (scenes.length) focusScene(scenes[Math.min(at, scenes.length - 1)]);
     else files.focus();
@@ -426,79 +311,12 @@ export function openCreate({ clips, config }) {
   title.focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
-      for (const scene of scenes) for (const end of ENDS) forget(scene[end]);
+      for (const scene of scenes) for (const end of ENDS) scene[end].forget();
       dialog.remove();
       resolve(made);
     });
   });
 }
 
-const NOTHING = { url: "", preview: "", name: "", typed: "", problem: "", warning: "" };
-const emptySlot = () => ({ ...NOTHING, loading: "", turn: 0 });
 const isBegun = ({ first, last, prompt }) => Boolean(first.url || last.url || prompt.trim());
 const focusScene = (scene) => scene.element.querySelector("input[type=file]").focus();
-
-function forget(slot) {
-  if (slot.preview.startsWith("blob:")) URL.revokeObjectURL(slot.preview);
-  Object.assign(slot, NOTHING);
-}
-
-/** What keeps a file from being uploaded; the service looks at its content after that. */
-function fileProblem(file, { upload_types: types, max_upload_bytes: limit }) {
-  if (!types.includes(file.type)) return "Choose a PNG, JPEG or WebP image.";
-  if (file.size > limit) return `Choose an image of ${limit / MB} MB at most.`;
-  return "";
-}
-
-/** What is wrong with an image's size in pixels; nothing where the browser can't read it. */
-async function sizeProblem(file, config) {
-  const image = await createImageBitmap(file).catch(() => null);
-  if (!image) return "";
-  const { width, height } = image;
-  image.close();
-  return sidesProblem(width, height, config);
-}
-
-function sidesProblem(width, height, config) {
-  const fits = (side) => side >= config.min_side_px && side <= config.max_side_px;
-  if (fits(width) && fits(height)) return "";
-  return `This image has ${width} x ${height} pixels. Choose one with ${sidesText(config)}.`;
-}
-
-/** What a browser sees under a URL: whether it is an image, and what may be wrong with it. */
-async function seen(url, config) {
-  if (!isShowable(url)) return { image: false, warning: "Not looked at: this page loads https images only." };
-  const image = new Image();
-  const loaded = await new Promise((resolve) => {
-    image.onload = () => resolve(true);
-    image.onerror = () => resolve(false);
-    setTimeout(resolve, LOOK_MS, false);
-    image.src = url;
-  });
-  if (loaded) return { image: true, warning: sidesProblem(image.naturalWidth, image.naturalHeight, config) };
-  return {
-    image: false,
-    warning: "No image loads from this URL here. Check it, or upload the file: the clip may fail.",
-  };
-}
-
-const sidesText = ({ min_side_px: min, max_side_px: max }) => `${min} to ${max} pixels a side`;
-
-/** A choice of seconds: side by side where they are few, else in a list. */
-function durationField(offered, chosen, name, onChange) {
-  if (offered.length > MOST_SEGMENTS) {
-    const select = h(
-      "select",
-      {},
-      offered.map((seconds) => h("option", { value: seconds, selected: seconds === chosen }, `${seconds} s`)),
-    );
-    select.addEventListener("change", () => onChange(Number(select.value)));
-    return select;
-  }
-  const segments = offered.map((seconds) => {
-    const radio = h("input", { type: "radio", name, value: seconds, checked: seconds === chosen });
-    radio.addEventListener("change", () => onChange(seconds));
-    return h("label", {}, radio, h("span", {}, `${seconds} s`));
-  });
-  return h("div", { class: "segments", role: "radiogroup" }, segments);
-}
