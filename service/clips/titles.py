@@ -6,6 +6,7 @@ from service.clips.planning import scene_order
 
 # Characters: a line of a list, not a script.
 _MAX_TITLE = 160
+_COPY = " (copy)"
 # No database stores a NUL as jsonb, so that the rule could not be the same in each store.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -34,6 +35,42 @@ def title(script: str | None, scenes: object) -> str:
 def title_line(text: object) -> str:
     """Make one line of a text, of at most 160 characters; "" of anything else."""
     return " ".join(text.split())[:_MAX_TITLE].rstrip() if isinstance(text, str) else ""
+
+
+def retitled(script: str | None, new: str) -> str:
+    """Give the script of a project whose title is to be `new`, which is not blank.
+
+    The text of a JSON object keeps all but its `title`. A text of one line is nothing but a title; a longer one
+    is kept as the `script` of an object.
+    """
+    line, text = title_line(new), (script or "").strip()
+    told = _members(text)
+    if told is not None:
+        return _written({**told, "title": line})
+    if text != title_line(text) or _object(text) is not None:
+        return _written({"title": line, "script": text})
+    return line if _object(line) is None else _written({"title": line})
+
+
+def copy_title(original: str) -> str:
+    """Give the title of a duplicate of the project with this title; "" where that has none."""
+    return f"{original[: _MAX_TITLE - len(_COPY)].rstrip()}{_COPY}" if original else ""
+
+
+def _members(text: str) -> Mapping[str, object] | None:
+    """Read a text as a JSON object whose numbers can be written again; None if it is none."""
+    if _object(text) is None:
+        return None
+    try:
+        members: dict[str, object] = json.loads(text)
+        _written(members)
+    except ValueError:
+        return None
+    return members
+
+
+def _written(members: Mapping[str, object]) -> str:
+    return json.dumps(members, ensure_ascii=False, allow_nan=False)
 
 
 def _object(text: str) -> Mapping[str, object] | None:

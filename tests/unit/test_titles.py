@@ -1,10 +1,11 @@
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.clips.titles import title
+from service.clips.titles import copy_title, retitled, title, title_line
 
 SCENES = {
     "10": {"description": "Last."},
@@ -49,3 +50,33 @@ def test_title_is_one_short_line(script: str, scenes: Any) -> None:
     made = title(script, scenes)
     assert made == " ".join(made.split()) or len(made) == 160
     assert len(made) <= 160
+
+
+@pytest.mark.parametrize(
+    ("script", "kept"),
+    [
+        (None, None),
+        ("", None),
+        ("Harbour at dawn", None),
+        ("{Not an object}", None),
+        ('{"title": "Old", "logline": "L", "scenes": 7}', {"logline": "L", "scenes": 7}),
+        ('{"logline": "L"}', {"logline": "L"}),
+        ("Harbour\n\nA boat leaves.", {"script": "Harbour\n\nA boat leaves."}),
+        ("x" * 161, {"script": "x" * 161}),
+        ('{"pi": 1e999}', {"script": '{"pi": 1e999}'}),
+    ],
+)
+@pytest.mark.parametrize("new", ["New", "Ünïcode ☃", '{"title": "trap"}', "  of two\n lines "])
+def test_retitled_script_has_the_new_title_and_keeps_all_that_was_no_title(
+    script: str | None, kept: dict[str, object] | None, new: str
+) -> None:
+    after = retitled(script, new)
+    assert title(after, {"1": {"description": "Not this."}}) == title_line(new)
+    if kept is not None:
+        assert {name: value for name, value in json.loads(after).items() if name != "title"} == kept
+
+
+def test_duplicates_title_says_so_and_is_never_cut_off() -> None:
+    assert copy_title("Harbour at dawn") == "Harbour at dawn (copy)"
+    assert copy_title("") == ""
+    assert copy_title("x" * 160) == title_line(copy_title("x" * 160)) == "x" * 153 + " (copy)"
