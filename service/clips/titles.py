@@ -40,8 +40,8 @@ def title_line(text: object) -> str:
 def retitled(script: str | None, new: str) -> str:
     """Give the script of a project whose title is to be `new`, which is not blank.
 
-    The text of a JSON object keeps all but its `title`. A text of one line is nothing but a title; a longer one
-    is kept as the `script` of an object.
+    The text of a JSON object keeps all but its `title`. A text of one line is nothing but a title; a longer
+    one is kept as the `script` of an object.
     """
     line, text = title_line(new), (script or "").strip()
     told = _members(text)
