@@ -89,6 +89,8 @@ def _air(air: str) -> str:
 def _origin(origin: str) -> str:
     if origin != "*" and not re.fullmatch(r"https?://[^/,\s]+", origin):
         raise ValueError("write origins such as https://app.example.com, without a path, or *")
+    if origin != "*" and origin.removesuffix(":*").endswith("*"):
+        raise ValueError("write out how each host ends: a star there would let in strangers' hosts")
     return origin
 
 
@@ -177,7 +179,7 @@ class Settings(BaseSettings):
     allow_anon: bool = Field(default=False, description="Let callers without an account in; they spend too.")
     allowed_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], *CommaSeparated] = Field(
         default=LOOPBACK_ORIGINS,
-        description="Web origins that may call, comma-separated; * stands for any text.",
+        description="Web origins that may call, comma-separated; * is part of a host's name, or any port.",
     )
     video_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_pattern)], ...], *CommaSeparated] = (
         Field(default=("*.runware.ai",), description="Hosts that videos may lie at, comma-separated.")

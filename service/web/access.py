@@ -12,6 +12,9 @@ from service.web.tokens import TokenVerifier
 
 # Read strictly, not as a URL: a name that some reader takes for another must not pass for localhost.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
+# What proxies say of the caller whose request they pass on.
+_PROXY_HEADERS = ("forwarded", "via")
+_PROXY_PREFIX = "x-forwarded-"
 _PUBLIC_KEY_ALONE = (
     "The project's public key alone may not call, since everyone has it and clips cost money: sign in first. "
     "The service's operator can let everyone in by setting ALLOW_ANON=true."
@@ -66,8 +69,8 @@ class Access:
 
     The service's token makes an operator; with Supabase its keys and its users' tokens count too. With
     neither, everyone on this machine is an operator: the settings then let the service listen on loopback
-    only, and a call must also name a loopback host, since a web page elsewhere can have its own name lead to
-    this machine.
+    only. A call must also name a loopback host, since a web page elsewhere can have its own name lead to this
+    machine, and must not come through a proxy, since that may bring it from anywhere.
     """
 
     def __init__(self, service_token: str | None, supabase: SupabaseCallers | None = None) -> None:
@@ -78,6 +81,7 @@ class Access:
         """Tell who calls. Raises Unauthorized; KeysUnavailable, if that can't be found out now."""
         if self._token is None and self._supabase is None:
             _require_loopback(request)
+            _require_no_proxy(request)
             return Operator()
         caller = await self._by_credential(request)
         request.state.by_credential = True
@@ -113,6 +117,16 @@ def _require_loopback(request: Request) -> None:
         raise Unauthorized(
             "Without a SERVICE_TOKEN the service answers to localhost only. "
             "Set one to call it by another name."
+        )
+
+
+def _require_no_proxy(request: Request) -> None:
+    by_proxy = [name for name in request.headers if name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIX)]
+    if by_proxy:
+        raise Unauthorized(
+            "Without a SERVICE_TOKEN the service answers to callers on this machine only, and this call came "
+            f"through a proxy: it has the header {by_proxy[0]}. Set a SERVICE_TOKEN, and send it as "
+            "Authorization: Bearer."
         )
 
 

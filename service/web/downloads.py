@@ -132,8 +132,7 @@ def _headers(video: OpenVideo, name: str) -> Mapping[str, str]:
         "Content-Range": video.content_range,
         "Accept-Ranges": "bytes" if video.takes_ranges else None,
         "Content-Disposition": content_disposition(name),
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "Cache-Control": "private, no-store",
     }
     return {header: value for header, value in told.items() if value is not None}

@@ -107,11 +107,11 @@ class LoggedCORS(CORSMiddleware):
         super().__init__(
             app,
             allow_origin_regex="|".join(map(_origin_regex, allowed_origins)) or "(?!)",
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             # supabase-js sends authorization, apikey, x-client-info and content-type, and may add more.
             allow_headers=["*"],
-            # The name of a downloaded clip.
-            expose_headers=["Content-Disposition"],
+            # The name of a downloaded clip, and which edit an answer shows.
+            expose_headers=["Content-Disposition", "ETag"],
             max_age=_PREFLIGHT_MAX_AGE_S,
         )
         self._meter = meter
@@ -132,5 +132,8 @@ class LoggedCORS(CORSMiddleware):
 
 
 def _origin_regex(pattern: str) -> str:
-    # A star stands for a part of a host name, or a port; never for what would begin another part of the URL.
-    return ".*" if pattern == "*" else re.escape(pattern).replace(r"\*", r"[\w.-]*")
+    if pattern == "*":
+        return ".*"
+    host, any_port = (pattern[:-2], r"(?::\d+)?") if pattern.endswith(":*") else (pattern, "")
+    # A star in a host stands for a part of its name, never for what would begin another part of the URL.
+    return re.escape(host).replace(r"\*", r"[\w.-]*") + any_port

@@ -12,6 +12,7 @@ from service.errors import ServiceError
 from service.web.access import Access
 from service.web.errors import http_error, service_error
 from service.web.handlers import Handlers
+from service.web.headers import SafeHeaders
 from service.web.openapi import openapi
 from service.web.operations import operations, routes
 from service.web.request_log import LoggedCORS, RequestLog, RequestMeter
@@ -35,6 +36,7 @@ def starlette_app(
     app = Starlette(
         routes=[*routes(listed, access), Route("/openapi.json", describe), *page_routes(handlers.studio)],
         middleware=[
+            Middleware(SafeHeaders),
             Middleware(LoggedCORS, meter, allowed_origins),
             Middleware(RequestLog, meter),
         ],

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from service.clips.catalogue import Catalogue
 from service.clips.images import ImageType, read_image
@@ -28,9 +31,8 @@ _FILES = Path(__file__).parents[1] / "studio"
 _ELSEWHERE = "https: http://127.0.0.1:* http://localhost:*"
 _IMAGE_HEADERS = {
     # An image that is opened by itself runs nothing, whatever it turns out to be.
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "X-Content-Type-Options": "nosniff",
     # The name is made of the content, so that what lies under it never changes.
     "Cache-Control": "public, max-age=31536000, immutable",
 }
@@ -75,8 +77,6 @@ class Studio:
                 f"img-src 'self' blob: {_ELSEWHERE}; media-src 'self' {_ELSEWHERE}; "
                 "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             ),
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
             "Cache-Control": "no-cache",
         }
 
@@ -148,11 +148,16 @@ def page_routes(studio: Studio) -> list[BaseRoute]:
 
 
 class _Files(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        # The page has one address, at which it has its own policy.
+        if path.endswith(".html"):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return await super().get_response(path, scope)
+
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
         # Asked for each time, by its ETag: a page never runs with modules of two releases.
         response.headers["Cache-Control"] = "no-cache"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
 

@@ -83,7 +83,10 @@ async def test_video_comes_whole_under_a_name_and_as_nothing_but_a_file(world: W
             'attachment; filename="Harbour-at-dawn-Maras-return-scene-1.mp4"'
         )
         assert response.headers["X-Content-Type-Options"] == "nosniff"
-        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert (
+            response.headers["Content-Security-Policy"]
+            == "default-src 'none'; frame-ancestors 'none'; sandbox"
+        )
         assert response.headers["Cache-Control"] == "private, no-store"
     (job,) = await world.jobs(project_id)
     async with world.session.get(job["video_url"]) as video:
@@ -437,4 +440,4 @@ async def test_page_of_an_allowed_origin_may_read_the_name(world: World) -> None
     headers = {"Origin": "http://localhost:5173"}
     async with world.session.get(world.url + path_of(project_id), headers=headers) as response:
         assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
-        assert response.headers["Access-Control-Expose-Headers"] == "Content-Disposition"
+        assert response.headers["Access-Control-Expose-Headers"] == "Content-Disposition, ETag"

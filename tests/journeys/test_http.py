@@ -242,7 +242,7 @@ async def test_unknown_path_and_method_get_the_same_form_of_answer(world: World)
         assert (await response.json())["code"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize("origin", ["https://app.example", "http://localhost:5173"])
+@pytest.mark.parametrize("origin", ["https://app.example", "http://localhost:5173", "http://localhost"])
 async def test_preflight_of_supabase_js_is_granted(world: World, origin: str) -> None:
     headers = {
         "Origin": origin,
@@ -258,7 +258,14 @@ async def test_preflight_of_supabase_js_is_granted(world: World, origin: str) ->
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "https://app.example.evil.example", "http://localhost.evil.example:80", "null"],
+    [
+        "https://evil.example",
+        "https://app.example.evil.example",
+        "http://localhost.evil.example:80",
+        "http://localhost:8000.evil.example",
+        "http://localhost:",
+        "null",
+    ],
 )
 async def test_preflight_of_a_strange_origin_is_refused(world: World, origin: str) -> None:
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}

@@ -54,7 +54,10 @@ async def test_image_comes_back_as_it_was_with_headers_that_let_it_be_nothing_el
         assert await response.read() == content
         assert response.content_type == f"image/{kind.lower()}"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
-        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert (
+            response.headers["Content-Security-Policy"]
+            == "default-src 'none'; frame-ancestors 'none'; sandbox"
+        )
 
 
 async def test_same_image_is_kept_once(world: World) -> None:

@@ -103,6 +103,8 @@ def test_defaults_are_those_that_are_documented() -> None:
         ("SERVICE_TOKEN", "short", "openssl rand -hex 32"),
         ("ALLOWED_ORIGINS", "app.example", "https://app.example.com"),
         ("ALLOWED_ORIGINS", "https://app.example/path", "without a path"),
+        ("ALLOWED_ORIGINS", "https://app.example.*", "write out how each host ends"),
+        ("ALLOWED_ORIGINS", "http://localhost*:*", "write out how each host ends"),
         ("VIDEO_HOSTS", "*", "*.runware.ai"),
         ("VIDEO_HOSTS", "https://im.runware.ai", "without scheme"),
         ("VIDEO_HOSTS", "127.0.0.1:8001", "port"),
