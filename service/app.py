@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -23,6 +23,7 @@ from service.runware.frames import Frames
 from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.runware.videos import VideoReader
+from service.scheduling import scheduled
 from service.settings import Settings
 from service.stores.presence import presence
 from service.stores.sqlite import SQLiteStore
@@ -53,7 +54,6 @@ log = structlog.get_logger(__name__)
 
 # A submission that still backs off then is given up: its clips stay `submitting` until the next start.
 _DRAIN_SECONDS = 10
-_JITTER_SHARE_OF_INTERVAL = 0.1
 # What is left of the grace time is for the answer's way into the ledger.
 _SUBMISSION_SHARE_OF_GRACE = 0.8
 
@@ -205,7 +205,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
                 await parts.enter_async_context(signing_keys)
             await parts.enter_async_context(_settling(settler))
             parts.push_async_callback(background.drain, _DRAIN_SECONDS)
-            await parts.enter_async_context(_polling(poller, interval))
+            finish_tick = partial(poller.finish_tick, _DRAIN_SECONDS)
+            await parts.enter_async_context(scheduled(poller.tick, interval, utc_now, finish_tick))
             await parts.enter_async_context(_watching(watcher))
             _log_start(settings, callbacks, alone=alone)
             yield
@@ -279,30 +280,6 @@ async def _watching(watcher: Watcher) -> AsyncIterator[None]:
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await looking
-
-
-@asynccontextmanager
-async def _polling(poller: Poller, interval: timedelta) -> AsyncIterator[None]:
-    scheduler = AsyncIOScheduler(timezone=UTC)
-    scheduler.add_job(
-        poller.tick,
-        "interval",
-        seconds=interval.total_seconds(),
-        # So that several copies that were started together do not ask together.
-        jitter=interval.total_seconds() * _JITTER_SHARE_OF_INTERVAL,
-        # At once, since a start may be a restart, with clips that have waited long enough.
-        next_run_time=utc_now(),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.start()
-    try:
-        yield
-    finally:
-        scheduler.pause()
-        await poller.finish_tick(_DRAIN_SECONDS)
-        scheduler.shutdown(wait=False)
 
 
 def _log_start(settings: Settings, callbacks: CallbackURLs, *, alone: bool) -> None:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from starlette.requests import Request
@@ -40,7 +40,7 @@ from service.workflow.adoption import Adopter
 from service.workflow.check import Checker
 from service.workflow.generate import Generator
 from service.workflow.past import Past
-from service.workflow.poll import Poller
+from service.workflow.poll import Poller, PollerHealth
 from service.workflow.ports import Clock, Store
 from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
@@ -171,14 +171,13 @@ class Handlers:
 
     async def readiness(self, _request: Request, _caller: Caller) -> Readiness:
         """Tell whether the store and the poller work."""
-        alive = self.poller.alive
-        poller: Literal["alive", "stalled"] = "alive" if alive else "stalled"
+        poller = self.poller.health
         try:
             missing = await self.store.missing_migrations()
         except StoreUnavailable:
             return Readiness(ready=False, store="unreachable", poller=poller, missing_migrations=[])
         return Readiness(
-            ready=alive and not missing,
+            ready=poller is PollerHealth.ALIVE and not missing,
             store="outdated" if missing else "reachable",
             poller=poller,
             missing_migrations=list(missing),

@@ -20,6 +20,7 @@ from service.clips.progress import Progress, SceneProgress, Stage, stage
 from service.clips.titles import title
 from service.web.cursors import read_cursor, write_cursor
 from service.workflow.generate import Generated
+from service.workflow.poll import PollerHealth
 from service.workflow.ports import ProjectDraft
 from service.workflow.projects import Page, ProjectState
 
@@ -666,7 +667,7 @@ class Readiness(BaseModel):
 
     ready: bool
     store: Literal["reachable", "outdated", "unreachable"]
-    poller: Literal["alive", "stalled"]
+    poller: PollerHealth
     missing_migrations: list[str]
 
 

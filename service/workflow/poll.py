@@ -1,9 +1,11 @@
 import asyncio
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 import structlog
@@ -36,6 +38,19 @@ _LEASE_SHARE_OF_INTERVAL = 0.8
 # For each of a round's two questions, so that the poller is seen to live however Runware hangs.
 _ASK_WITHIN = timedelta(seconds=25)
 _STALLED_AFTER = timedelta(minutes=1)
+# Ticks in a row: one or two are the store's restart.
+_FAILING_FROM = 3
+
+
+class PollerHealth(StrEnum):
+    """How the poller does."""
+
+    ALIVE = "alive"
+    """Ticks keep coming, and come to their end or at least onwards."""
+    FAILING = "failing"
+    """Ticks keep coming, and the store lets none of them through."""
+    STALLED = "stalled"
+    """No tick has come onwards for a minute more than the interval."""
 
 
 class PollMeter(Protocol):
@@ -67,14 +82,21 @@ class Poller:
     policy: Policy
     interval: timedelta
     meter: PollMeter
+    monotonic: Callable[[], float] = time.monotonic
     _owner: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
-    _worked_at: datetime | None = field(default=None, init=False)
+    _worked_at: float | None = field(default=None, init=False)
+    _failed_ticks: int = field(default=0, init=False)
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
-    def alive(self) -> bool:
-        """Whether ticks keep coming, and come to their end or at least onwards."""
-        return self._worked_at is not None and self.clock() - self._worked_at < self.interval + _STALLED_AFTER
+    def health(self) -> PollerHealth:
+        """How the poller does, by the monotonic clock: setting the machine's time changes nothing."""
+        if self._worked_at is None:
+            return PollerHealth.STALLED
+        silent = timedelta(seconds=self.monotonic() - self._worked_at)
+        if silent >= self.interval + _STALLED_AFTER:
+            return PollerHealth.STALLED
+        return PollerHealth.FAILING if self._failed_ticks >= _FAILING_FROM else PollerHealth.ALIVE
 
     async def tick(self) -> None:
         """Ask for every unsettled clip that is free, and store what came of it."""
@@ -84,18 +106,20 @@ class Poller:
                 # takes it claims no clip twice.
                 started = self.clock()
                 # The first tick counts from its start: a Runware that hangs must not look like a dead poller.
-                self._worked_at = self._worked_at or started
+                self._worked_at = self._worked_at or self.monotonic()
                 more = True
                 while more:
                     clips = await self._claim(started)
                     await self._look_at(clips)
-                    self._worked_at = self.clock()
+                    self._worked_at = self.monotonic()
                     more = len(clips) == _CLAIM_LIMIT
-                self.meter.tick_completed(self._worked_at)
+                self._failed_ticks = 0
+                self.meter.tick_completed(self.clock())
             except StoreUnavailable as error:
                 log.error("poll skipped: the store is unavailable", error=str(error))
                 self.meter.tick_skipped()
-                self._worked_at = self.clock()
+                self._failed_ticks += 1
+                self._worked_at = self.monotonic()
 
     async def finish_tick(self, timeout_s: float) -> None:
         """Wait until no tick is under way, `timeout_s` seconds at most."""

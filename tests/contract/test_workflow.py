@@ -34,7 +34,7 @@ from service.workflow.check import Checker
 from service.workflow.generate import Generated, Generator
 from service.workflow.inquiry import Inquiry
 from service.workflow.past import Past
-from service.workflow.poll import Poller
+from service.workflow.poll import Poller, PollerHealth
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import MAX_FRAME_BYTES, Submitter
@@ -548,7 +548,7 @@ async def test_tick_without_a_store_is_skipped_and_the_next_one_works(parts: Par
     parts.provider.outcome = SUCCESS
     parts.store.failing = True
     await parts.poller.tick()
-    assert parts.poller.alive
+    assert parts.poller.health is PollerHealth.ALIVE
     parts.store.failing = False
     parts.clock.advance(seconds=10)
     await parts.poller.tick()
@@ -558,13 +558,34 @@ async def test_tick_without_a_store_is_skipped_and_the_next_one_works(parts: Par
     assert seen("poll_ticks_total", outcome="completed") == 1
 
 
-async def test_poller_that_has_not_ticked_for_a_minute_is_not_alive(parts: Parts) -> None:
-    lives = [parts.poller.alive]
+async def test_poller_whose_ticks_keep_failing_says_so_until_one_goes_through(parts: Parts) -> None:
+    await parts.record(1)
+    parts.provider.outcome = SUCCESS
+    parts.store.failing = True
+    health = []
+    for _ in range(3):
+        await parts.poller.tick()
+        health.append(parts.poller.health)
+        parts.clock.advance(seconds=10)
+    parts.store.failing = False
     await parts.poller.tick()
-    lives.append(parts.poller.alive)
-    parts.clock.advance(seconds=71)
-    lives.append(parts.poller.alive)
-    assert lives == [False, True, False]
+    health.append(parts.poller.health)
+    assert health == [PollerHealth.ALIVE, PollerHealth.ALIVE, PollerHealth.FAILING, PollerHealth.ALIVE]
+
+
+async def test_poller_that_has_not_ticked_for_a_minute_is_stalled_whatever_the_clock_says(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(parts.poller, "monotonic", lambda: seconds)
+    health = [parts.poller.health]
+    await parts.poller.tick()
+    parts.clock.advance(hours=2)
+    health.append(parts.poller.health)
+    parts.clock.advance(hours=-4)
+    seconds = 71
+    health.append(parts.poller.health)
+    assert health == [PollerHealth.STALLED, PollerHealth.ALIVE, PollerHealth.STALLED]
 
 
 async def test_acknowledged_clip_is_pending_whoever_asked(parts: Parts) -> None:
