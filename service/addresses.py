@@ -38,6 +38,13 @@ def is_private(host: str) -> bool:
     return not (mapped or address).is_global
 
 
+def local_url(host: str, port: int) -> str:
+    """Give the URL by which a browser on this machine reaches a server that listens on a host and a port."""
+    if host in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def http_url(value: str) -> str:
     """Give an http(s) URL without its last slash. Raises ValueError, whose text says what to write."""
     parts = urlsplit(value)

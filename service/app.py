@@ -12,7 +12,7 @@ import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from service.addresses import is_private
+from service.addresses import is_private, local_url
 from service.clips.frames import FrameRules, FramesWay
 from service.clips.lifecycle import Policy
 from service.logs import Redactor
@@ -216,6 +216,29 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     app = starlette_app(handlers, access, settings.allowed_origins, metrics, lifespan)
     app.state.end_streams = watcher.close
     return app
+
+
+def log_page(settings: Settings, port: int) -> None:
+    """Log where a browser on this machine opens the page, and what it asks for there."""
+    log.info(
+        "the page is ready: open it in a browser",
+        page=settings.public_url or local_url(settings.host, port),
+        sign_in=_sign_in_words(settings),
+    )
+
+
+def _sign_in_words(settings: Settings) -> str:
+    ways = [
+        way
+        for way, is_there in (
+            ("an account of the Supabase project", bool(settings.supabase_anon_key)),
+            ("the SERVICE_TOKEN", settings.service_token is not None),
+        )
+        if is_there
+    ]
+    if ways:
+        return f"with {' or '.join(ways)}"
+    return "not needed" if settings.supabase_url is None else "not possible: set SUPABASE_ANON_KEY"
 
 
 def _policy(settings: Settings) -> Policy:

@@ -61,7 +61,7 @@ def serve(**options: Any) -> None:
     """
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
-    from service.app import build_app, store_for  # noqa: PLC0415 - as above
+    from service.app import build_app, log_page, store_for  # noqa: PLC0415 - as above
     from service.serving import Server  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
@@ -85,7 +85,8 @@ def serve(**options: Any) -> None:
             server_header=False,
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
-        Server(config).run(sockets=[listening])
+        port = listening.getsockname()[1]
+        Server(config, on_start=lambda: log_page(settings, port)).run(sockets=[listening])
 
 
 @main.command()

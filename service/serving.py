@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -79,7 +79,20 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T | None:
 
 
 class Server(uvicorn.Server):
-    """Ends the application's open streams before it waits for open responses, which they would never end."""
+    """Ends the application's open streams before it waits for open responses, which they would never end.
+
+    `on_start` is called once it answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop serving."""

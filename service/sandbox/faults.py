@@ -59,10 +59,14 @@ def draw(seed: int, decision: str, key: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class JobFaults:
-    """What strikes one job. `failure` ends it; a refused task never becomes a job."""
+    """What strikes one job. `failure` ends it; a refused task never becomes a job.
+
+    `fail_once`: the failure strikes only the first job of this prompt, so that a retry succeeds.
+    """
 
     slow_seconds: float = 0
     failure: TaskError | None = None
+    fail_once: bool = False
     forget: bool = False
     refuse: bool = False
     unlisted: bool = False
@@ -113,6 +117,7 @@ _Directive = Callable[[JobFaults, float], JobFaults]
 
 _PLAIN_DIRECTIVES: dict[str, _Directive] = {
     "fail": lambda faults, _: replace(faults, failure=_FAILED),
+    "fail-once": lambda faults, _: replace(faults, failure=_FAILED, fail_once=True),
     "moderate": lambda faults, _: replace(faults, failure=_MODERATED),
     "forget": lambda faults, _: replace(faults, forget=True),
     "refuse": lambda faults, _: replace(faults, refuse=True),

@@ -1,7 +1,8 @@
 """The intake: which new tasks become jobs, and why others are refused."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeGuard
 
@@ -40,6 +41,8 @@ class Intake:
         self._archive = archive
         self._seed = options.seed
         self._min_ttl_seconds = options.min_ttl_seconds
+        self._failed_once: OrderedDict[str, None] = OrderedDict()
+        self._max_jobs = options.max_jobs
 
     def frame_urls(self, request: Request) -> set[str]:
         """Return the frames of the tasks that would be accepted."""
@@ -68,6 +71,8 @@ class Intake:
         if video_task.cost_usd > balance_usd(self._ledger, request.faults):
             self._refuse(task, [NO_CREDITS], request.faults, answer)
             return
+        if job_faults.fail_once and not self._is_first(video_task.prompt):
+            job_faults = replace(job_faults, failure=None)
         seed = video_task.seed
         if seed is None:
             seed = int(draw(self._seed, "seed", video_task.task_uuid) * 2**31)
@@ -102,6 +107,15 @@ class Intake:
             if url in request.bad_frames:
                 return [request.bad_frames[url]]
         return [REFUSED] if job_faults.refuse else (video_task, job_faults)
+
+    def _is_first(self, prompt: str) -> bool:
+        """Whether no job with this prompt has been failed on request yet; from now on one has."""
+        if prompt in self._failed_once:
+            return False
+        self._failed_once[prompt] = None
+        if len(self._failed_once) > self._max_jobs:
+            self._failed_once.popitem(last=False)
+        return True
 
     def _refuse(self, task: Json, errors: list[TaskError], faults: Faults, answer: Answer) -> None:
         task_uuid = task.get("taskUUID")

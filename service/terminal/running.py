@@ -122,8 +122,14 @@ class Terminal:
         return JSONView(client.now) if self.as_json else view_for(Console(highlight=False), client.now)
 
 
-async def watched(read: Callable[[], Awaitable[Report]], view: View) -> Report:
-    """Show each state of a project until it has ended. The service may go away and come back meanwhile.
+def _has_ended(report: Report) -> bool:
+    return report.ended
+
+
+async def watched(
+    read: Callable[[], Awaitable[Report]], view: View, until: Callable[[Report], bool] = _has_ended
+) -> Report:
+    """Show each state of a project until it is as wanted. The service may go away and come back meanwhile.
 
     Raises CallRefused.
     """
@@ -136,7 +142,7 @@ async def watched(read: Callable[[], Awaitable[Report]], view: View) -> Report:
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         else:
             view.show(report)
-            if report.ended:
+            if until(report):
                 return report
             wait_s = _LOOK_INTERVAL_S
         await asyncio.sleep(wait_s)

@@ -195,3 +195,33 @@ async def test_documented_commands_follow_one_project_and_one_job_through_the_lo
     of_job = [json.loads(line) for line in await shown(one_job, log, job["task_uuid"])]
     assert {line["event"] for line in of_job} == {"clip submitted", "request", "clip succeeded"}
     assert {line.get("path", "/webhooks/runware") for line in of_job} == {"/webhooks/runware"}
+
+
+async def page_lines(folder: Path, **variables: str) -> list[dict[str, Any]]:
+    """Start the service by its command, and stop it; gives what its log says of the page."""
+    service = ServiceProcess("http://127.0.0.1:9", folder, LOG_FORMAT="json", **variables)
+    async with service:
+        await service.terminate()
+        lines = [json.loads(line) for line in service.log.splitlines()]
+    return [line for line in lines if line["event"] == "the page is ready: open it in a browser"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+async def test_start_names_the_address_of_the_page_once(tmp_path: Path, host: str) -> None:
+    token = SERVICE_TOKEN if host == "0.0.0.0" else ""
+    (line,) = await page_lines(tmp_path, PUBLIC_URL="", HOST=host, SERVICE_TOKEN=token)
+    assert re.fullmatch(r"http://localhost:\d+", line["page"])
+    assert (line["level"], line["sign_in"]) == ("info", "with the SERVICE_TOKEN" if token else "not needed")
+
+
+async def test_start_names_the_public_address_of_the_page(tmp_path: Path) -> None:
+    public = {"PUBLIC_URL": "https://clips.example.com", "SERVICE_TOKEN": SERVICE_TOKEN}
+    (line,) = await page_lines(tmp_path, **public)
+    assert (line["page"], line["sign_in"]) == ("https://clips.example.com", "with the SERVICE_TOKEN")
+
+
+async def test_start_names_the_page_on_a_terminal_too(tmp_path: Path) -> None:
+    async with ServiceProcess("http://127.0.0.1:9", tmp_path, LOG_FORMAT="console") as service:
+        await service.terminate()
+        (line,) = (line for line in service.log.splitlines() if "open it in a browser" in line)
+    assert service.url in line

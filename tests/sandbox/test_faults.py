@@ -38,6 +38,15 @@ def test_unknown_directive_is_refused_with_those_that_exist(directive: str) -> N
         decide(Faults(), 1, UUIDS[0], f"A hill [sandbox:{directive}]")
 
 
+async def test_fail_once_fails_the_first_job_of_its_prompt_alone(tmp_path: Path) -> None:
+    async with serve(tmp_path) as caller:
+        ends = [
+            (await caller.run(positivePrompt=f"{what} [sandbox:fail-once]")).get("code", "made")
+            for what in ("A hill", "A hill", "A bay", "A hill")
+        ]
+    assert ends == ["inferenceError", "made", "inferenceError", "made"]
+
+
 @pytest.mark.parametrize("header", ["explode", "status=200", "delay=x", "lose-reply=1"])
 def test_unknown_fault_header_is_refused(header: str) -> None:
     with pytest.raises(DirectiveError, match="lose-reply"):
