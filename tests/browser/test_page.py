@@ -144,11 +144,11 @@ async def test_frame_of_a_size_that_no_model_takes_is_refused_before_it_is_sent(
     async with visit.world.session.get(url) as response:
         small = await response.read()
     await visit.drop(visit.page.locator(".slot").first, {"small.png": small})
-    words = "This image has 180 x 320 pixels. Choose one with 300 to 2048 pixels a side."
+    words = "small.png was left out: it has 180 x 320 pixels, and a frame has 300 to 2048 pixels a side."
     await expect(visit.page.get_by_text(words)).to_be_visible()
     assert [one for one in sent if one.endswith("/uploads")] == []
     await visit.drop(visit.page.locator(".slot").first, {"large.png": bytes(20_000_001)})
-    await expect(visit.page.get_by_text("Choose an image of 20 MB at most.")).to_be_visible()
+    await expect(visit.page.get_by_text("large.png was left out: it has more than 20 MB.")).to_be_visible()
 
 
 async def test_frames_can_be_urls_and_scenes_are_reordered_by_keyboard_alone(visit: Visit) -> None:
@@ -252,9 +252,11 @@ async def test_file_that_is_no_image_is_refused_by_its_content(visit: Visit) -> 
     await visit.button("Create video").first.click()
     slot = visit.page.locator(".slot").first
     await visit.drop(slot, {"frame.png": b"<svg onload=alert(1)>"})
-    await expect(visit.page.get_by_text("This file is no PNG, JPEG or WebP image.")).to_be_visible()
+    unreadable = "frame.png was left out: it can't be read as an image."
+    await expect(visit.page.get_by_text(unreadable)).to_be_visible()
     await visit.drop(slot, {"notes.txt": b"text"}, kind="text/plain")
-    await expect(visit.page.get_by_text("Choose a PNG, JPEG or WebP image.")).to_be_visible()
+    no_image = "notes.txt was left out: it is no PNG, JPEG or WebP image."
+    await expect(visit.page.get_by_text(no_image)).to_be_visible()
     await expect(visit.button("Create clips")).to_be_disabled()
     await visit.page.keyboard.press("Escape")
     await expect(visit.page.get_by_role("dialog")).to_have_count(0)

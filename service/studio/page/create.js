@@ -1,23 +1,28 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
-import { asCall, choiceFields, costText, covering, defaultChoice, durationField } from "./choice.js";
+import { asCall, choiceFields, costText, covering, defaultChoice } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
-import { frameSlot, sidesText } from "./slots.js";
+import { pairFiles } from "./pairs.js";
+import { ENDS, isBegun, isSceneDragged, sceneDraft } from "./scene-draft.js";
+import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
 import { plural } from "./words.js";
 import { toast } from "./toasts.js";
 
-const ENDS = ["first", "last"];
-let dragged = null;
+// Each is held in memory as pixels while it is looked at.
+const LOOKED_AT_ONCE = 4;
 
 /** Opens the dialog; gives the id of the project that was made, or null if it was closed. */
 export function openCreate({ clips, config }) {
   const scenes = [];
   let prices = [];
   let busy = false;
+  let looking = 0;
   let made = null;
 
   const list = h("ol", { class: "drafts" });
   const said = h("p", { class: "unseen", role: "status" });
   const problem = h("p", { class: "field-problem", role: "alert" });
+  const leftOut = h("div", { class: "notices left-out", role: "alert" });
+  const unpaired = h("div", { class: "notices unpaired", role: "status" });
   const estimate = h("p", { class: "estimate", "aria-live": "polite" });
   const title = h("input", { id: "title", type: "text", maxlength: "200", placeholder: "Harbour at dawn" });
   const choice = choiceFields(config.models, defaultChoice(config.models), () => {
@@ -37,7 +42,7 @@ export function openCreate({ clips, config }) {
     { class: "drop", for: "pairs" },
     icon("image", 24),
     h("span", {}, h("strong", {}, "Drop frames here"), " or ", h("u", {}, "choose files")),
-    h("span", { class: "muted" }, `In pairs, by name: first frame, last frame. PNG, JPEG or WebP, ${sidesText(config)}.`),
+    h("span", { class: "muted" }, `In pairs, by name: start and end, first and last, a and b, or 1 and 2. PNG, JPEG or WebP, ${sidesText(config)}.`),
   );
   const form = h(
     "form",
@@ -64,6 +69,8 @@ export function openCreate({ clips, config }) {
       choice.element,
       files,
       drop,
+      leftOut,
+      unpaired,
       list,
       h(
         "button",
@@ -78,147 +85,85 @@ export function openCreate({ clips, config }) {
   const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
 
   function add() {
-    const slot = (name) => frameSlot({ clips, config, name, onChange: update, takesDrops: () => !dragged });
-    const scene = { first: slot("First frame"), last: slot("Last frame"), prompt: "", duration: 0 };
-    scene.element = draft(scene);
+    const scene = sceneDraft({ clips, config, choice, onChange: update, move, place, remove, moveFrame });
     scenes.push(scene);
     list.append(scene.element);
-    scene.follow();
     update();
     return scene;
   }
 
-  function draft(scene) {
-    const number = h("span", { class: "draft-number" });
-    const id = `scene-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
-    const prompt = h("textarea", {
-      id,
-      rows: "3",
-      placeholder: "What happens between the two frames?",
-      oninput: () => (scene.prompt = prompt.value),
-    });
-    const durations = h("div", {});
-    const grip = h(
-      "button",
-      { type: "button", class: "quiet icon-only grip", draggable: "true" },
-      icon("grip"),
-    );
-    const up = h(
-      "button",
-      { type: "button", class: "quiet icon-only", onclick: () => move(scene, -1, up) },
-      icon("up"),
-    );
-    const down = h(
-      "button",
-      { type: "button", class: "quiet icon-only", onclick: () => move(scene, 1, down) },
-      icon("down"),
-    );
-    const remove = h(
-      "button",
-      { type: "button", class: "quiet icon-only", onclick: () => removeScene(scene) },
-      icon("remove"),
-    );
-    const element = h(
-      "li",
-      { class: "draft" },
-      h("div", { class: "draft-head" }, grip, number, h("span", { class: "grow" }), up, down, remove),
-      h(
-        "div",
-        { class: "draft-body" },
-        h(
-          "div",
-          { class: "slots" },
-          ENDS.map((end) => scene[end].element),
-        ),
-        h(
-          "div",
-          { class: "draft-text" },
-          h("label", { for: id }, "Prompt"),
-          prompt,
-          h("div", { class: "duration" }, h("span", { "aria-hidden": "true" }, "Duration"), durations),
-        ),
-      ),
-    );
-    /** Offers the durations of the chosen model; what was wanted before stays wanted. */
-    scene.follow = () => {
-      const { durations_s: offered, prompt_limit: limit } = choice.model;
-      if (limit) prompt.setAttribute("maxlength", limit);
-      else prompt.removeAttribute("maxlength");
-      durations.replaceChildren(
-        durationField(offered, covering(scene.duration, offered), `${id}-duration`, (seconds) => {
-          scene.duration = seconds;
-          update();
-        }),
-      );
+  /** Takes files that were chosen together, once all of them were looked at: a bad one has no part in the pairs. */
+  async function takeFiles(chosen) {
+    const reasons = new Map();
+    const waiting = [...chosen];
+    looking += 1;
+    update();
+    const look = async () => {
+      for (let file = waiting.shift(); file; file = waiting.shift())
+        reasons.set(file, await whyUnfit(file, config));
     };
-    grip.addEventListener("keydown", (event) => {
-      const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      move(scene, step, grip);
-    });
-    grip.addEventListener("dragstart", (event) => {
-      dragged = scene;
-      event.dataTransfer.effectAllowed = "move";
-      event.dataTransfer.setDragImage(element, 20, 20);
-      element.classList.add("dragged");
-    });
-    grip.addEventListener("dragend", () => {
-      dragged = null;
-      element.classList.remove("dragged");
-    });
-    element.addEventListener("dragover", (event) => {
-      if (!dragged || dragged === scene || !scenes.includes(dragged)) return;
-      event.preventDefault();
-      place(dragged, scenes.indexOf(scene));
-    });
-    scene.label = (position) => {
-      setText(number, `Scene ${position}`);
-      grip.setAttribute("aria-label", `Move scene ${position}: drag, or press arrow up or down`);
-      up.setAttribute("aria-label", `Move scene ${position} up`);
-      down.setAttribute("aria-label", `Move scene ${position} down`);
-      remove.setAttribute("aria-label", `Remove scene ${position}`);
-      durations.firstChild.setAttribute("aria-label", `Duration of scene ${position}`);
-      up.disabled = position === 1;
-      down.disabled = position === scenes.length;
-      for (const end of ENDS) scene[end].label(`scene ${position}`);
-    };
-    return element;
+    await Promise.all(Array.from({ length: LOOKED_AT_ONCE }, look));
+    looking -= 1;
+    const placed = fill(pairFiles(chosen.filter((file) => !reasons.get(file))));
+    update();
+    tell(
+      leftOut,
+      chosen.filter((file) => reasons.get(file)).map((file) => `${file.name} was left out: ${reasons.get(file)}.`),
+    );
+    tell(unpaired, placed.filter(({ scene, end }) => isFree(scene[otherEnd(end)])).map(loneText));
   }
 
-  /** Fills what is empty, in order, then adds scenes. */
-  function takePairs(chosen) {
-    const inOrder = [...chosen].sort((one, other) =>
-      one.name.localeCompare(other.name, "en", { numeric: true }),
-    );
-    const free = scenes
-      .flatMap((scene) => ENDS.map((end) => scene[end]))
-      .filter((slot) => !slot.url && !slot.loading);
-    for (const file of inOrder) {
-      if (!free.length) {
-        const scene = add();
-        free.push(scene.first, scene.last);
-      }
-      free.shift().take(file);
-    }
+  /** Puts pairs where there is room, in order, and adds scenes; gives where each file went. */
+  function fill(pairs) {
+    const named = new Set();
+    const put = (file, scene, end) => {
+      scene[end].fill(file);
+      return { file, scene, end };
+    };
+    const putNext = (file) => {
+      const free = scenes.find((scene) => !named.has(scene) && ENDS.some((end) => isFree(scene[end]))) ?? add();
+      return put(file, free, isFree(free.first) ? "first" : "last");
+    };
+    return pairs.flatMap((pair) => {
+      const ends = ENDS.filter((end) => pair[end]);
+      if (!pair.named) return ends.map((end) => putNext(pair[end]));
+      const isMissing = (scene) => ends.length === 1 && isFree(scene[ends[0]]) && isPartner(scene[otherEnd(ends[0])], pair[ends[0]]);
+      const scene = scenes.find(isMissing) ?? scenes.find((one) => ENDS.every((end) => isFree(one[end]))) ?? add();
+      named.add(scene);
+      return ends.map((end) => put(pair[end], scene, end));
+    });
   }
+
+  const loneText = ({ file, scene, end }) =>
+    `${file.name} has no partner: scene ${scenes.indexOf(scene) + 1} still needs its ${otherEnd(end)} frame.`;
 
   function move(scene, step, focus) {
     const to = scenes.indexOf(scene) + step;
     if (to < 0 || to >= scenes.length) return;
-    place(scene, to);
+    place(scene, scenes[to]);
     (focus.disabled ? scene.element.querySelector(".grip") : focus).focus();
     setText(said, `Moved to position ${to + 1} of ${scenes.length}.`);
   }
 
-  function place(scene, to) {
+  function place(scene, besides) {
+    const to = scenes.indexOf(besides);
+    if (!scenes.includes(scene) || to < 0) return;
     scenes.splice(scenes.indexOf(scene), 1);
     scenes.splice(to, 0, scene);
     list.insertBefore(scene.element, scenes[to + 1]?.element ?? null);
     update();
   }
 
-  function removeScene(scene) {
+  /** Moves a frame to the slot before or after it; the frame that is there takes its place. */
+  function moveFrame(slot, step) {
+    const slots = scenes.flatMap((scene) => ENDS.map((end) => scene[end]));
+    const to = slots.indexOf(slot) + step;
+    if (!slots[to] || !swapFrames(slot, slots[to])) return;
+    slots[to].focus();
+    setText(said, `Moved to the ${ENDS[to % 2]} frame of scene ${Math.floor(to / 2) + 1}.`);
+  }
+
+  function remove(scene) {
     const at = scenes.indexOf(scene);
     scenes.splice(at, 1);
     scene.element.remove();
@@ -229,11 +174,11 @@ export function openCreate({ clips, config }) {
   }
 
   function update() {
-    scenes.forEach((scene, index) => scene.label(index + 1));
+    scenes.forEach((scene, index) => scene.label(index + 1, scenes.length));
     const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
     const { durations_s: offered } = choice.model;
     const seconds = complete.reduce((sum, scene) => sum + covering(scene.duration, offered), 0);
-    const uploading = scenes.some((scene) => scene.first.loading || scene.last.loading);
+    const uploading = looking > 0 || scenes.some((scene) => scene.first.loading || scene.last.loading);
     submit.disabled =
       busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
     setText(submit, complete.length ? `Create ${plural(complete.length, "clip")}` : "Create clips");
@@ -281,20 +226,20 @@ export function openCreate({ clips, config }) {
   }
 
   files.addEventListener("change", () => {
-    takePairs(files.files);
+    takeFiles([...files.files]);
     files.value = "";
   });
   dialog.addEventListener("dragover", (event) => {
-    if (dragged) return;
+    if (isSceneDragged() || isFrameDragged()) return;
     event.preventDefault();
     drop.classList.add("over");
   });
   dialog.addEventListener("dragleave", (event) => event.target === dialog && drop.classList.remove("over"));
   dialog.addEventListener("drop", (event) => {
     drop.classList.remove("over");
-    if (dragged || !event.dataTransfer.files.length) return;
+    if (!event.dataTransfer.files.length) return;
     event.preventDefault();
-    takePairs(event.dataTransfer.files);
+    takeFiles([...event.dataTransfer.files]);
   });
   clips
     .estimates()
@@ -318,5 +263,9 @@ export function openCreate({ clips, config }) {
   });
 }
 
-const isBegun = ({ first, last, prompt }) => Boolean(first.url || last.url || prompt.trim());
-const focusScene = (scene) => scene.element.querySelector("input[type=file]").focus();
+const otherEnd = (end) => (end === "first" ? "last" : "first");
+const isFree = (slot) => !slot.url && !slot.loading;
+/** Whether a file is the other half of the pair whose first half is in a slot. */
+const isPartner = (slot, file) => Boolean(slot.name) && pairFiles([slot, file]).length === 1;
+const tell = (place, texts) => place.replaceChildren(...texts.map((text) => h("p", {}, text)));
+const focusScene = (scene) => scene.first.focus();

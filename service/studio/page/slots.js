@@ -6,13 +6,29 @@ const MB = 1_000_000;
 const TYPED_AFTER_MS = 400;
 const LOOK_MS = 10_000;
 const NOTHING = { url: "", preview: "", name: "", typed: "", problem: "", warning: "" };
+// The slot whose frame is being dragged to another one.
+let dragged = null;
+
+export const isFrameDragged = () => dragged !== null;
+
+/** Lets two slots change their frames, unless one of them is still waiting for its own; gives whether they did. */
+export function swapFrames(one, other) {
+  if (one === other || one.loading || other.loading) return false;
+  const [ones, others] = [one, other].map((slot) =>
+    Object.fromEntries(Object.keys(NOTHING).map((key) => [key, slot[key]])),
+  );
+  one.put(others);
+  other.put(ones);
+  return true;
+}
 
 /**
  * Makes a slot. `url` is set once its frame can be used, `loading` says what is being waited for; `onChange` is called
- * after each change of these. While `takesDrops` is false, what is dragged over it is none of its business.
+ * after each change of these, `onMove(slot, step)` when its frame shall go to the slot before (-1) or after it (1). While
+ * `takesDrops` is false, what is dragged over it is none of its business.
  */
-export function frameSlot({ clips, config, name, onChange, takesDrops = () => true }) {
-  const slot = { ...NOTHING, loading: "", label, take, takeUrl, forget };
+export function frameSlot({ clips, config, name, onChange, onMove = () => {}, takesDrops = () => true }) {
+  const slot = { ...NOTHING, loading: "", label, take, fill, takeUrl, restore, put, forget, focus: () => file.focus() };
   let turn = 0;
   const file = h("input", { type: "file", class: "unseen", accept: config.upload_types.join(",") });
   const preview = h("span", { class: "slot-picture" }, icon("image", 20));
@@ -30,8 +46,9 @@ export function frameSlot({ clips, config, name, onChange, takesDrops = () => tr
   slot.element = h("div", { class: "slot-box" }, target, url, wrong, doubt);
 
   function show() {
-    const image = slot.preview && h("img", { src: slot.preview, alt: "" });
+    const image = slot.preview && h("img", { src: slot.preview, alt: "", decoding: "async", draggable: "false" });
     preview.replaceChildren(image || icon("image", 20));
+    target.draggable = Boolean(slot.url && !slot.loading);
     target.classList.toggle("filled", Boolean(slot.url));
     target.classList.toggle("loading", Boolean(slot.loading));
     setText(hint, slot.loading || slot.name || (slot.url ? "Change" : "Drop or choose"));
@@ -49,6 +66,7 @@ export function frameSlot({ clips, config, name, onChange, takesDrops = () => tr
   /** Names the slot's controls after a scene, such as "scene 2". */
   function label(scene) {
     file.setAttribute("aria-label", `${name} of ${scene}`);
+    file.setAttribute("aria-description", "Drag its frame to another slot, or press arrow left or right");
     url.setAttribute("aria-label", `URL of the ${name.toLowerCase()} of ${scene}`);
   }
 
@@ -57,31 +75,50 @@ export function frameSlot({ clips, config, name, onChange, takesDrops = () => tr
     Object.assign(slot, NOTHING);
   }
 
-  /** Uploads a file; a later file or URL for the same slot wins. */
+  function put(content) {
+    turn += 1;
+    Object.assign(slot, content);
+    changed();
+  }
+
+  /** Looks at a file, and uploads it; one that can't be a frame leaves the slot as it is. */
   async function take(chosen) {
+    const mine = (turn += 1);
+    slot.loading = "Looking…";
+    changed();
+    const reason = await whyUnfit(chosen, config);
+    if (mine !== turn) return;
+    if (!reason) return fill(chosen);
+    Object.assign(slot, { loading: "", problem: `${chosen.name} was left out: ${reason}.` });
+    changed();
+  }
+
+  /** Uploads a file that was looked at; a later file or URL for the same slot wins. */
+  async function fill(chosen) {
     forget();
-    slot.problem = fileProblem(chosen, config);
-    if (slot.problem) return changed();
     const mine = (turn += 1);
     slot.preview = URL.createObjectURL(chosen);
     slot.name = chosen.name;
     slot.loading = "Uploading…";
     changed();
     try {
-      const unfit = await sizeProblem(chosen, config);
-      if (mine !== turn) return;
-      if (unfit) throw new Error(unfit);
       const stored = await clips.upload(chosen);
       if (mine === turn) slot.url = stored.url;
     } catch (error) {
       if (mine === turn) {
         forget();
-        slot.problem = error.message;
+        slot.problem = `${chosen.name}: ${error.message}`;
       }
     } finally {
       if (mine === turn) slot.loading = "";
       changed();
     }
+  }
+
+  /** Puts in a frame that was kept: an upload by its name too, else the URL that somebody wrote. */
+  function restore({ url: kept, name: fileName }) {
+    if (!fileName) return takeUrl(kept, true);
+    put({ ...NOTHING, url: kept, name: fileName, preview: kept });
   }
 
   /** Takes a URL; one that was not typed is `dropped`, and written into the field. */
@@ -114,8 +151,24 @@ export function frameSlot({ clips, config, name, onChange, takesDrops = () => tr
 
   file.addEventListener("change", () => file.files[0] && take(file.files[0]));
   url.addEventListener("input", () => takeUrl(url.value));
+  file.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step || !slot.url) return;
+    event.preventDefault();
+    onMove(slot, step);
+  });
+  target.addEventListener("dragstart", (event) => {
+    dragged = slot;
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", slot.name || slot.url);
+    target.classList.add("dragged");
+  });
+  target.addEventListener("dragend", () => {
+    dragged = null;
+    target.classList.remove("dragged");
+  });
   target.addEventListener("dragover", (event) => {
-    if (!takesDrops()) return;
+    if (!takesDrops() || dragged === slot) return;
     event.preventDefault();
     target.classList.add("over");
   });
@@ -124,6 +177,7 @@ export function frameSlot({ clips, config, name, onChange, takesDrops = () => tr
     event.preventDefault();
     event.stopPropagation();
     target.classList.remove("over");
+    if (dragged) return swapFrames(dragged, slot);
     const [dropped] = event.dataTransfer.files;
     const link = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
     if (dropped) take(dropped);
@@ -134,25 +188,23 @@ export function frameSlot({ clips, config, name, onChange, takesDrops = () => tr
 
 export const sidesText = ({ min_side_px: min, max_side_px: max }) => `${min} to ${max} pixels a side`;
 
-/** What keeps a file from being uploaded; the service looks at its content after that. */
-function fileProblem(file, { upload_types: types, max_upload_bytes: limit }) {
-  if (!types.includes(file.type)) return "Choose a PNG, JPEG or WebP image.";
-  if (file.size > limit) return `Choose an image of ${limit / MB} MB at most.`;
-  return "";
-}
-
-/** What is wrong with an image's size in pixels; nothing where the browser can't read it. */
-async function sizeProblem(file, config) {
+/** Why a file can't be a frame, as the end of a sentence; empty if it can, as far as a browser can tell. */
+export async function whyUnfit(file, config) {
+  const { upload_types: types, max_upload_bytes: limit } = config;
+  if (!types.includes(file.type)) return "it is no PNG, JPEG or WebP image";
+  if (file.size > limit) return `it has more than ${limit / MB} MB`;
   const image = await createImageBitmap(file).catch(() => null);
-  if (!image) return "";
+  if (!image) return "it can't be read as an image";
   const { width, height } = image;
   image.close();
-  return sidesProblem(width, height, config);
+  return fits(width, height, config) ? "" : `it has ${width} x ${height} pixels, and a frame has ${sidesText(config)}`;
 }
 
+const fits = (width, height, { min_side_px: min, max_side_px: max }) =>
+  [width, height].every((side) => side >= min && side <= max);
+
 function sidesProblem(width, height, config) {
-  const fits = (side) => side >= config.min_side_px && side <= config.max_side_px;
-  if (fits(width) && fits(height)) return "";
+  if (fits(width, height, config)) return "";
   return `This image has ${width} x ${height} pixels. Choose one with ${sidesText(config)}.`;
 }
 
