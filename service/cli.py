@@ -131,6 +131,44 @@ def migrate(
 
 
 @main.command()
+def init(
+    *,
+    folder: Annotated[
+        Path,
+        typer.Option(exists=True, file_okay=False, help="Where to write .env, and to start the service."),
+    ] = Path(),
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on, if not this machine's own alone; 0.0.0.0 is all."),
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Address at which the internet reaches the service.")
+    ] = None,
+    supabase_url: Annotated[
+        str | None, typer.Option(help="Keep projects and clips in this Supabase project.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: what no option says is as it would be by default.")
+    ] = False,
+) -> None:
+    """Write the settings into .env: ask for them, make the secrets, check, and say what to do next.
+
+    Keys are asked for, and not shown; they are taken from RUNWARE_API_KEY, SUPABASE_SERVICE_ROLE_KEY and
+    SUPABASE_ANON_KEY where the environment has them; with --yes, Runware's can be piped in. A .env that is
+    replaced is kept beside the new one. Exits with 0 if all is well, with 1 if a check failed or nothing was
+    written, with 2 if it was used wrongly.
+    """
+    if not (yes or sys.stdin.isatty()):
+        _refuse("init asks, and there is no terminal to ask on. Say --yes, with the key in RUNWARE_API_KEY.")
+    from service.init.command import run_init  # noqa: PLC0415 - as for `serve`
+    from service.init.questions import Given  # noqa: PLC0415 - as above
+
+    given = Given(ask=not yes, host=host, port=port, public_url=public_url, supabase_url=supabase_url)
+    raise typer.Exit(run_init(folder, given))
+
+
+@main.command()
 def doctor(
     *,
     spend: Annotated[

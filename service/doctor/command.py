@@ -48,21 +48,38 @@ class _Told:
 def run_doctor(spend: float | None, report: Path, *, ask_first: bool, resend: bool) -> int:
     """Examine the installation, and, with a sum to spend, Runware; gives the exit code, 0 if all is well."""
     told = _Told()
+    settings = _told_settings(told)
+    if settings is None:
+        return 1
+    asyncio.run(told.tell_all(examine(settings, public_url=spend is None)))
+    if spend is not None:
+        _spend(settings, spend, report, told, ask_first=ask_first, resend=resend)
+    return 1 if told.failed() else 0
+
+
+def run_doctor_before_start() -> bool:
+    """Examine all that can be examined while the service does not run; gives whether nothing failed."""
+    told = _Told()
+    settings = _told_settings(told)
+    if settings is not None:
+        asyncio.run(told.tell_all(examine(settings, public_url=False)))
+    return not told.failed()
+
+
+def _told_settings(told: _Told) -> Settings | None:
+    """Read the settings, and tell whether they can be used; None if not."""
     try:
         settings = load_settings({})
     except SettingsRefused as refused:
         for sentence in str(refused).splitlines():
             told.tell(Finding("Settings", Verdict.FAILED, sentence))
-        return 1
+        return None
     told.redact = Redactor(settings.secrets).text
     told.tell(Finding("Settings", Verdict.OK, "They fit together."))
     configure_logs(settings.log_format, settings.secrets)
     # Else the lines of the service that may run in this process stand between those of the report.
     logging.getLogger().setLevel(logging.WARNING)
-    asyncio.run(told.tell_all(examine(settings, public_url=spend is None)))
-    if spend is not None:
-        _spend(settings, spend, report, told, ask_first=ask_first, resend=resend)
-    return 1 if told.failed() else 0
+    return settings
 
 
 def _spend(
