@@ -197,8 +197,8 @@ async def test_list_is_read_page_by_page_by_words_and_state(world: World) -> Non
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("state=finished", "'generating', 'failed', 'done' or 'idle'"),
-        ("state=", "'generating', 'failed', 'done' or 'idle'"),
+        ("state=finished", "'generating', 'failed', 'done', 'idle' or 'deleted'"),
+        ("state=", "'generating', 'failed', 'done', 'idle' or 'deleted'"),
         ("cursor=x", "cursor: Value error, give the next of an answer as it came"),
         ("cursor=", "leave it out to begin anew"),
         ("q=a%00b", "NUL"),
