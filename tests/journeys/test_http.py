@@ -371,7 +371,9 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     expected |= {"/webhooks/runware", "/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == expected
     generate = document["paths"]["/generate-clips"]["post"]
-    assert {"200", "400", "401", "404", "409", "410", "413", "422", "502", "503"} == set(generate["responses"])
+    assert {"200", "400", "401", "404", "409", "410", "413", "422", "502", "503"} == set(
+        generate["responses"]
+    )
     assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "503"}
     listed = {one["name"]: one["schema"] for one in document["paths"]["/projects"]["get"]["parameters"]}
     assert list(listed) == ["q", "state", "cursor", "limit"]
