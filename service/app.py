@@ -169,7 +169,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         watcher.look_soon,
         frame_rules,
     )
-    projects = Projects(store, clock, frame_rules)
+    projects = Projects(store, clock, watcher.look_soon, frame_rules)
     handlers = Handlers(
         generator=generator,
         adopter=Adopter(generator, video_url_check(settings.video_hosts)),

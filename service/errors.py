@@ -1,3 +1,6 @@
+from datetime import datetime
+
+
 class ServiceError(Exception):
     """Root of all errors that this service raises on purpose.
 
@@ -15,6 +18,18 @@ class ProjectNotFound(ServiceError):
 
     def __init__(self, project_id: str) -> None:
         super().__init__(f"There is no project {project_id}. Check the id, or store the project first.")
+
+
+class ProjectDeleted(ServiceError):
+    """The project was deleted, and nothing can be done with it until it is restored."""
+
+    code = "project_deleted"
+
+    def __init__(self, project_id: str, deleted_at: datetime) -> None:
+        super().__init__(
+            f"Project {project_id} was deleted on {deleted_at.day} {deleted_at:%b %Y}; its clips "
+            f"are kept. Restore it by POST /projects/{project_id}/restore, or clips restore {project_id}."
+        )
 
 
 class Unauthorized(ServiceError):

@@ -19,6 +19,8 @@ class State(StrEnum):
     """Every scene has its video."""
     IDLE = "idle"
     """Nothing is under way, nothing failed, and not every scene has its video."""
+    DELETED = "deleted"
+    """It was deleted, and can be restored; however its clips stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Cursor:
 
 
 def state_of(overview: ProjectOverview) -> State:
-    """Say how a project stands, by what `projects.clips` shows of it.
+    """Say how a project stands, by what `projects.clips` shows of it unless it was deleted.
 
     That column is the ledger's projection, or what was there before the ledger had a clip of the project:
     then these clips are all that is known, and nobody knows their scenes.
@@ -38,6 +40,8 @@ def state_of(overview: ProjectOverview) -> State:
     The stores keep the state in a column of their own, by this rule in SQL (`clip_service.project_state`, the
     view `project_states`), so that projects are found by it; a contract test compares them.
     """
+    if overview.project.deleted_at is not None:
+        return State.DELETED
     shown = overview.project.clips.values()
     if "pending" in shown:
         return State.GENERATING

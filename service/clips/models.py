@@ -140,7 +140,8 @@ class Clip:
     carried this task, `throttled` those of them that Runware refused for the moment. After such a refusal the
     task is not sent before `send_after`. `submitted_at` is when the entry was committed, before anything was
     sent: the clip's time runs from there, or from `reopened_at` where a person asked again after it was over
-    and Runware still had the task. `version` rises with every stored change.
+    and Runware still had the task. `version` rises with every stored change. `copied_from` is the task that
+    was paid for, where this is the clip of a duplicated project; such a clip was never sent and cost nothing.
     """
 
     task_uuid: TaskUUID
@@ -163,6 +164,7 @@ class Clip:
     settled_at: datetime | None = None
     settled_by: SettledBy | None = None
     version: int = 0
+    copied_from: TaskUUID | None = None
 
     @property
     def waiting_since(self) -> datetime:
@@ -182,7 +184,12 @@ class Clip:
     @property
     def adopted(self) -> bool:
         """Whether it was made before the ledger: there is a video, and this service never sent the task."""
-        return self.status is ClipStatus.SUCCEEDED and self.sends == 0
+        return self.status is ClipStatus.SUCCEEDED and self.sends == 0 and not self.copied
+
+    @property
+    def copied(self) -> bool:
+        """Whether it came along when its project was duplicated."""
+        return self.copied_from is not None
 
     @property
     def scene(self) -> SceneKey:
@@ -198,7 +205,7 @@ class Project:
     `clips` is the projection of the current clips, `{task UUID: "pending" | "failed" | video URL}`.
     `edited` is the sequence number of the last edit that the row shows.
     `user_id` is its owner's; a project without one belongs to nobody in particular. `choice` is what was
-    chosen for its next clips.
+    chosen for its next clips. `deleted_at` is when it was deleted, until it is restored.
     """
 
     id: ProjectId
@@ -214,6 +221,7 @@ class Project:
     user_id: UserId | None = None
     edited: int = 1
     choice: Choice = field(default_factory=Choice)
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ def clip_row(clip: Clip) -> dict[str, object]:
         "attempt": clip.attempt,
         "request": asdict(clip.request),
         "submitted_at": timestamp(clip.submitted_at),
+        "copied_from": clip.copied_from,
     }
 
 

@@ -38,7 +38,7 @@ from service.stores.rows import (
     timestamp,
 )
 from service.stores.sqlite_schema import MIGRATIONS
-from service.workflow.ports import Changed, Changes, ProjectDraft
+from service.workflow.ports import Changed, Changes, Duplicate, ProjectDraft
 
 T = TypeVar("T")
 
@@ -64,13 +64,14 @@ _INSERT_CLIP = """
     INSERT INTO clips (
         task_uuid, project_id, scene, fingerprint, attempt, status, request, submitted_at,
         sends, last_sent_at, throttled, send_after, reopened_at, unknown_since, unknown_answers, video_url,
-        failure_kind, failure_code, failure_message, failure_detail, cost_usd, settled_at, settled_by, version
+        failure_kind, failure_code, failure_message, failure_detail, cost_usd, settled_at, settled_by,
+        version, copied_from
     )
     SELECT
         :task_uuid, :project_id, :scene, :fingerprint, :attempt, :status, :request, :submitted_at,
         :sends, :last_sent_at, :throttled, :send_after, :reopened_at, :unknown_since, :unknown_answers,
         :video_url, :failure_kind, :failure_code, :failure_message, :failure_detail, :cost_usd, :settled_at,
-        :settled_by, :version
+        :settled_by, :version, :copied_from
     WHERE NOT EXISTS (SELECT 1 FROM clips WHERE fingerprint = :fingerprint AND status <> 'failed')
     ON CONFLICT DO NOTHING
 """
@@ -129,6 +130,21 @@ _CHOOSE = """
     WHERE id = :project_id
         AND NOT (model IS :model AND resolution IS :resolution AND audio IS :audio)
 """
+_PROJECT = """
+    SELECT projects.*, deleted_at FROM projects JOIN listed_projects ON project_id = id WHERE id = ?
+"""
+_INSERT_PROJECT = """
+    INSERT INTO projects (
+        id, script, scenes, frames, input_image_url, audio_recording_url, user_id, model, resolution, audio,
+        created_at, updated_at
+    )
+    VALUES (
+        :id, :script, :scenes, :frames, :input_image_url, :audio_recording_url, :user_id, :model, :resolution,
+        :audio, :now, :now
+    )
+"""
+# Deleting and restoring are edits, so that who plans clips plans anew and who watches is told.
+_MARK_EDITED = "UPDATE projects SET sequence = sequence + 1, edited = sequence + 1 WHERE id = ?"
 # Which projects a page has: narrow rows in the order of an index, of which only those on the page are read.
 # With words the reading goes on until the page is full.
 _PAGE = """
@@ -138,6 +154,8 @@ _PAGE = """
     )
 """
 _PAGE_CONDITIONS = {
+    "kept": "deleted_at IS NULL",
+    "deleted": "deleted_at IS NOT NULL",
     "user_id": "user_id = :user_id",
     "state": "state = :state",
     "after": "(created_at, project_id) < (:after, :after_id)",
@@ -168,7 +186,7 @@ _OVERVIEWS = """
     )
     SELECT
         id, projects.user_id, projects.clips, video_url, input_image_url, audio_recording_url,
-        projects.created_at, updated_at,
+        projects.created_at, updated_at, deleted_at,
         coalesce(title, project_title(script, projects.scenes)) AS title,
         (
             SELECT json_group_array(url) FROM (
@@ -219,7 +237,7 @@ _PAST_CLIPS = """
         json_extract(request, '$.duration_s') AS duration_s,
         (julianday(settled_at) - julianday(submitted_at)) * 86400 AS seconds,
         cost_usd
-    FROM clips WHERE status = 'succeeded' AND reopened_at IS NULL
+    FROM clips WHERE status = 'succeeded' AND reopened_at IS NULL AND copied_from IS NULL
     ORDER BY settled_at DESC, task_uuid LIMIT ?
 """
 _CLAIM = """
@@ -271,29 +289,42 @@ class SQLiteStore:
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
         project_id = ProjectId(str(uuid.uuid4()))
-        row = {
-            "id": project_id,
-            "script": draft.script,
-            "scenes": json.dumps(draft.scenes, allow_nan=False),
-            "frames": json.dumps(draft.frames, allow_nan=False),
-            "input_image_url": draft.input_image_url,
-            "audio_recording_url": draft.audio_recording_url,
-            "user_id": draft.user_id,
-            "now": timestamp(now),
-        }
+        await self._writer.run(lambda db: _insert_project(db, project_id, draft, Choice(), now))
+        return project_id
+
+    async def duplicate_project(self, duplicate: Duplicate, now: datetime) -> None:
+        """Store a duplicate of a project with the clips that come along."""
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute(
-                "INSERT INTO projects (id, script, scenes, frames, input_image_url, audio_recording_url, "
-                "user_id, created_at, updated_at) VALUES (:id, :script, :scenes, :frames, :input_image_url, "
-                ":audio_recording_url, :user_id, :now, :now)",
-                row,
-            )
-            told = [title(draft.script, draft.scenes), project_id]
-            db.execute("UPDATE listed_projects SET title = ? WHERE project_id = ?", told)
+            _insert_project(db, duplicate.id, duplicate.draft, duplicate.choice, now)
+            for clip in duplicate.clips:
+                db.execute(_INSERT_CLIP, _inserted(clip))
+            _write_projections(db, {duplicate.id}, now)
 
         await self._writer.run(write)
-        return project_id
+
+    async def delete_project(self, project_id: ProjectId, now: datetime) -> datetime | None:
+        """Mark a project as deleted, an edit of it; gives since when it is, None if there is none."""
+        mark = "UPDATE listed_projects SET deleted_at = ? WHERE project_id = ? AND deleted_at IS NULL"
+        read = "SELECT deleted_at FROM listed_projects WHERE project_id = ?"
+
+        def write(db: sqlite3.Connection) -> datetime | None:
+            if db.execute(mark, [timestamp(now), project_id]).rowcount:
+                db.execute(_MARK_EDITED, [project_id])
+            row = db.execute(read, [project_id]).fetchone()
+            return None if row is None else datetime.fromisoformat(row["deleted_at"])
+
+        return await self._writer.run(write)
+
+    async def restore_project(self, project_id: ProjectId) -> None:
+        """Take the mark away, an edit of the project, unless there is none."""
+        mark = "UPDATE listed_projects SET deleted_at = NULL WHERE project_id = ? AND deleted_at IS NOT NULL"
+
+        def write(db: sqlite3.Connection) -> None:
+            if db.execute(mark, [project_id]).rowcount:
+                db.execute(_MARK_EDITED, [project_id])
+
+        await self._writer.run(write)
 
     async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
         """Make this the project's choice: an edit of it, unless it is so already."""
@@ -304,7 +335,7 @@ class SQLiteStore:
         """Read one project."""
 
         def read(db: sqlite3.Connection) -> Project | None:
-            row = db.execute("SELECT * FROM projects WHERE id = ?", [project_id]).fetchone()
+            row = db.execute(_PROJECT, [project_id]).fetchone()
             return None if row is None else read_project(_decoded(row))
 
         return await self._reader.run(read)
@@ -319,14 +350,17 @@ class SQLiteStore:
         after: Cursor | None = None,
     ) -> Sequence[ProjectOverview]:
         """Read a page of the projects, newest first; their rows come without scenes and frames."""
+        deleted = state is State.DELETED
         asked = {
+            "kept": None if deleted else True,
+            "deleted": True if deleted else None,
             "user_id": user_id,
-            "state": state,
+            "state": None if deleted else state,
             "after": after and timestamp(after.created_at),
             "words": json.dumps(words) if words else None,
         }
         conditions = [_PAGE_CONDITIONS[name] for name, value in asked.items() if value is not None]
-        sql = _PAGE.replace("{conditions}", " AND ".join(conditions) or "true")
+        sql = _PAGE.replace("{conditions}", " AND ".join(conditions))
         values = {**asked, "after_id": after and after.id, "limit": limit}
 
         def read(db: sqlite3.Connection) -> Sequence[ProjectOverview]:
@@ -391,8 +425,7 @@ class SQLiteStore:
                 raise ProjectEdited(project_id)
             stored: list[Clip] = []
             for clip in chosen:
-                row = clip_row(clip)
-                row["request"] = json.dumps(row["request"])
+                row = _inserted(clip)
                 db.execute(_INSERT_CLIP, row)
                 stored.append(read_clip(_decoded(db.execute(_STANDING_CLIP, row).fetchone())))
                 db.execute(_MAKE_CURRENT, row)
@@ -509,6 +542,21 @@ def _decoded(row: sqlite3.Row) -> dict[str, object]:
         name: json.loads(row[name]) if name in _JSON_COLUMNS and row[name] is not None else row[name]
         for name in row.keys()  # noqa: SIM118 - iterating a Row gives its values
     }
+
+
+def _insert_project(
+    db: sqlite3.Connection, project_id: ProjectId, draft: ProjectDraft, choice: Choice, now: datetime
+) -> None:
+    columns = {**asdict(draft), **asdict(choice), "id": project_id, "now": timestamp(now)}
+    mappings = {name: json.dumps(columns[name], allow_nan=False) for name in ("scenes", "frames")}
+    db.execute(_INSERT_PROJECT, {**columns, **mappings})
+    told = [title(draft.script, draft.scenes), project_id]
+    db.execute("UPDATE listed_projects SET title = ? WHERE project_id = ?", told)
+
+
+def _inserted(clip: Clip) -> dict[str, object]:
+    row = clip_row(clip)
+    return {**row, "request": json.dumps(row["request"])}
 
 
 def _lease(owner: str, now: datetime, leased_until: datetime) -> dict[str, object]:

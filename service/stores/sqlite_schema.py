@@ -226,4 +226,35 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "DROP INDEX projects_by_age",
     ),
+    (
+        # The mark of a deleted project. The list leaves these out by indexes of the others alone.
+        "ALTER TABLE listed_projects ADD COLUMN deleted_at TEXT",
+        "DROP INDEX listed_by_age",
+        "DROP INDEX listed_by_state",
+        "DROP INDEX listed_by_owner",
+        "DROP INDEX listed_by_owner_and_state",
+        "CREATE INDEX kept_by_age ON listed_projects (created_at, project_id) WHERE deleted_at IS NULL",
+        """
+        CREATE INDEX kept_by_state ON listed_projects (state, created_at, project_id)
+        WHERE deleted_at IS NULL
+        """,
+        """
+        CREATE INDEX kept_by_owner ON listed_projects (user_id, created_at, project_id)
+        WHERE deleted_at IS NULL
+        """,
+        """
+        CREATE INDEX kept_by_owner_and_state ON listed_projects (user_id, state, created_at, project_id)
+        WHERE deleted_at IS NULL
+        """,
+        """
+        CREATE INDEX deleted_by_age ON listed_projects (created_at, project_id)
+        WHERE deleted_at IS NOT NULL
+        """,
+        """
+        CREATE INDEX deleted_by_owner ON listed_projects (user_id, created_at, project_id)
+        WHERE deleted_at IS NOT NULL
+        """,
+        # The task that was paid for, of a clip that came along with a duplicate of its project.
+        "ALTER TABLE clips ADD COLUMN copied_from TEXT",
+    ),
 )

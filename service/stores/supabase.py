@@ -34,7 +34,7 @@ from service.stores.rows import (
     timestamp,
 )
 from service.stores.supabase_schema import MIGRATIONS
-from service.workflow.ports import Changed, Changes, ProjectDraft
+from service.workflow.ports import Changed, Changes, Duplicate, ProjectDraft
 
 # Supabase ends a statement after 8 s (the role `authenticator`'s own setting); its answer comes after that.
 _TIMEOUT = httpx.Timeout(10, connect=5)
@@ -87,6 +87,27 @@ class SupabaseStore:
         project_id = ProjectId(str(uuid.uuid4()))
         await self._call("create_project", {"id": project_id, **asdict(draft), "now": timestamp(now)}, str)
         return project_id
+
+    async def duplicate_project(self, duplicate: Duplicate, now: datetime) -> None:
+        """Store a duplicate of a project with the clips that come along."""
+        payload = {
+            "id": duplicate.id,
+            **asdict(duplicate.draft),
+            **asdict(duplicate.choice),
+            "clips": [clip_row(clip) for clip in duplicate.clips],
+            "now": timestamp(now),
+        }
+        await self._call("duplicate_project", payload, str)
+
+    async def delete_project(self, project_id: ProjectId, now: datetime) -> datetime | None:
+        """Mark a project as deleted, an edit of it; gives since when it is, None if there is none."""
+        payload = {"project_id": project_id, "now": timestamp(now)}
+        since = await self._call("delete_project", payload, str | None)
+        return None if since is None else datetime.fromisoformat(since)
+
+    async def restore_project(self, project_id: ProjectId) -> None:
+        """Take the mark away, an edit of the project, unless there is none."""
+        await self._call("restore_project", {"project_id": project_id}, bool)
 
     async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
         """Make this the project's choice: an edit of it, unless it is so already."""

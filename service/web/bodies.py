@@ -13,6 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 WEBHOOK_LIMIT_BYTES = 256 * 1024
 # Room for a project of some thousands of scenes.
 CALL_LIMIT_BYTES = 4 * 1024 * 1024
+_JSON = "application/json"
 # More digits than any real length has; Python refuses to convert some thousands of them.
 _MAX_LENGTH_DIGITS = 15
 
@@ -36,6 +37,15 @@ def _written(limit: int) -> str:
     return f"{limit // 1024} KiB" if rest else f"{millions} MB"
 
 
+def refuse_forms(request: Request) -> None:
+    """Refuse a call without a body that the form of a strange web page could have made. Raises BadRequest.
+
+    It is one without a credential and without a content type that such a form can't have.
+    """
+    if not by_credential(request) and _content_type(request) != _JSON:
+        raise BadRequest("Send this call with the header content-type: application/json.")
+
+
 async def read_model(request: Request, model: type[Model]) -> Model:
     """Read and check a JSON body. Raises BadRequest, InvalidValue or TooLarge.
 
@@ -44,14 +54,18 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     credential comes from no such form, and may also send its JSON as text, as supabase-js does with a body
     that is a string.
     """
-    accepted = {"application/json", "text/plain"} if by_credential(request) else {"application/json"}
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in accepted:
+    accepted = {_JSON, "text/plain"} if by_credential(request) else {_JSON}
+    if _content_type(request) not in accepted:
         raise BadRequest("The body must be JSON. Send it with the header content-type: application/json.")
     body = await read_bytes(request, CALL_LIMIT_BYTES)
     try:
         return model.model_validate_json(body)
     except ValidationError as invalid:
         raise body_error(invalid) from None
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def read_query(request: Request, model: type[Model]) -> Model:

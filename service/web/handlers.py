@@ -15,7 +15,14 @@ from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
 from service.runware.webhooks import pushed_outcomes
 from service.web.answers import generate_answer, status_answer
-from service.web.bodies import WEBHOOK_LIMIT_BYTES, parse_json, read_bytes, read_model, read_query
+from service.web.bodies import (
+    WEBHOOK_LIMIT_BYTES,
+    parse_json,
+    read_bytes,
+    read_model,
+    read_query,
+    refuse_forms,
+)
 from service.web.downloads import Downloads
 from service.web.events import event_stream, read_sequence
 from service.web.request_log import tell_job, tell_project
@@ -28,6 +35,7 @@ from service.web.schemas import (
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectRemoved,
     ProjectsQuery,
     ProjectStored,
     Readiness,
@@ -121,6 +129,25 @@ class Handlers:
             caller, query.limit, words=search_words(query.q), state=query.state, after=query.cursor
         )
         return ProjectList.of(page)
+
+    async def duplicate_project(self, request: Request, caller: Caller) -> ProjectStored:
+        """Store a copy of a project, with its finished clips; it belongs to the user who calls."""
+        refuse_forms(request)
+        project_id = await self.projects.duplicate(_named_project(request), caller)
+        return ProjectStored.model_validate({"id": project_id})
+
+    async def delete_project(self, request: Request, caller: Caller) -> ProjectRemoved:
+        """Delete a project with a way back: it is hidden until it is restored, and nothing is erased."""
+        project_id = _named_project(request)
+        deleted_at = await self.projects.delete(project_id, caller)
+        return ProjectRemoved.model_validate({"id": project_id, "deleted_at": deleted_at})
+
+    async def restore_project(self, request: Request, caller: Caller) -> ProjectStored:
+        """Bring a deleted project back, as it was."""
+        refuse_forms(request)
+        project_id = _named_project(request)
+        await self.projects.restore(project_id, caller)
+        return ProjectStored.model_validate({"id": project_id})
 
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""

@@ -28,6 +28,7 @@ from service.web.schemas import (
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectRemoved,
     ProjectsQuery,
     ProjectStored,
     Readiness,
@@ -44,7 +45,7 @@ from service.web.studio import UPLOADS_PATH, Studio
 _FUNCTIONS_PREFIX = "/functions/v1"
 _MOST_LISTED = 5
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
-_FUNCTION_ERRORS = (*_CALL_ERRORS, 409)
+_FUNCTION_ERRORS = (*_CALL_ERRORS, 409, 410)
 
 Handler = Callable[[Request, Caller], Awaitable[BaseModel | Response]]
 
@@ -109,7 +110,29 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             statuses=(HTTPStatus.CREATED,),
         ),
         Operation(
-            "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 503)
+            "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 410, 503)
+        ),
+        Operation(
+            "DELETE",
+            "/projects/{project_id}",
+            handlers.delete_project,
+            ProjectRemoved,
+            errors=(401, 404, 503),
+        ),
+        Operation(
+            "POST",
+            "/projects/{project_id}/restore",
+            handlers.restore_project,
+            ProjectStored,
+            errors=(400, 401, 404, 503),
+        ),
+        Operation(
+            "POST",
+            "/projects/{project_id}/copies",
+            handlers.duplicate_project,
+            ProjectStored,
+            errors=(400, 401, 404, 410, 503),
+            statuses=(HTTPStatus.CREATED,),
         ),
         Operation(
             "GET",
@@ -126,7 +149,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "/projects/{project_id}/events",
             handlers.watch_project,
             ChangesEvent,
-            errors=(401, 404, 503),
+            errors=(401, 404, 410, 503),
             media_type="text/event-stream",
         ),
         *_studio(handlers.studio),

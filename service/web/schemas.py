@@ -126,7 +126,7 @@ class NewProject(BaseModel):
 class ProjectsQuery(BaseModel):
     """Which projects to list: with all words of `q` in their titles, in any case; of a state; of a page.
 
-    `cursor` is the `next` of the answer before.
+    Deleted ones are listed only where the state is `deleted`. `cursor` is the `next` of the answer before.
     """
 
     q: Annotated[Text, Field(max_length=_MAX_SEARCH)] = ""
@@ -143,9 +143,16 @@ class WebhookQuery(BaseModel):
 
 
 class ProjectStored(BaseModel):
-    """The id of a new project."""
+    """The id of a new project, or of one that is back."""
 
     id: UUID
+
+
+class ProjectRemoved(BaseModel):
+    """The id of a project that is deleted, and since when it is."""
+
+    id: UUID
+    deleted_at: datetime
 
 
 class ErrorAnswer(BaseModel):
@@ -338,6 +345,7 @@ class Job(BaseModel):
     charged. `resolution` is empty where the model has no choice of it. `video_expires_at` is when the video's
     link ends, as far as is known: after RUNWARE_TTL_SECONDS, else after some 30 days. `adopted`: it was made
     before the ledger, and nobody knows by what, when and for how much; the rest is what is asked for now.
+    `copied`: it came along when the project was duplicated, and cost nothing more.
     """
 
     scene: str
@@ -360,6 +368,7 @@ class Job(BaseModel):
     waiting_since: datetime
     usual: Usual | None
     adopted: bool
+    copied: bool
 
     @classmethod
     def of(cls, clip: Clip, installation: Installation) -> Self:
@@ -389,6 +398,7 @@ class Job(BaseModel):
             waiting_since=clip.waiting_since,
             usual=usual and Usual(**asdict(usual)),
             adopted=clip.adopted,
+            copied=clip.copied,
         )
 
 
@@ -423,11 +433,13 @@ class ListedProject(ProjectSummary):
     """A project as a list shows it: `thumbnails` are frames of its first scenes; `title` can be empty.
 
     `counts` has every scene in its total; one for which no clip was asked for yet is in no other count.
-    `earlier` are the clips of a project of which the ledger has none.
+    `earlier` are the clips of a project of which the ledger has none. `deleted_at` is null unless it was
+    deleted.
     """
 
     title: str
     state: State
+    deleted_at: datetime | None
     thumbnails: list[str]
     counts: Tally
     cost_usd: float
@@ -440,6 +452,7 @@ class ListedProject(ProjectSummary):
             **ProjectSummary.of(overview.project).model_dump(),
             title=overview.title,
             state=state_of(overview),
+            deleted_at=overview.project.deleted_at,
             thumbnails=list(overview.thumbnails),
             counts=Tally(
                 total=overview.scenes,

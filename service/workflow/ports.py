@@ -41,6 +41,16 @@ class ProjectDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A new project that begins as another one stands: with its choice, and `clips` that have ended."""
+
+    id: ProjectId
+    draft: ProjectDraft
+    choice: Choice
+    clips: Sequence[Clip]
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """The current clip of a scene, and the project's sequence number of the scene's last change."""
 
@@ -71,7 +81,8 @@ class Store(Protocol):
     in the same transaction, and only if that projection has changed. The current clip of a scene is the
     first, in the order of `clips.planning.standing_order`, of the attempts at what was last asked for it.
 
-    Each change of a clip, and each edit of a project's scenes, frames or choice, takes the project's next
+    Each change of a clip, and each edit of a project's scenes, frames or choice, its deletion and its return
+    among them, takes the project's next
     sequence number inside its own transaction, so that the numbers follow the order of the commits.
     """
 
@@ -80,6 +91,18 @@ class Store(Protocol):
 
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""
+
+    async def duplicate_project(self, duplicate: Duplicate, now: datetime) -> None:
+        """Store a new project and the clips that it begins with, which are its scenes' current ones."""
+
+    async def delete_project(self, project_id: ProjectId, now: datetime) -> datetime | None:
+        """Mark a project as deleted, and change nothing else of it; gives since when it is.
+
+        None, if there is no such project. It stays in the ledger and can be read, and its clips go on.
+        """
+
+    async def restore_project(self, project_id: ProjectId) -> None:
+        """Take the mark away, if there is one."""
 
     async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
         """Make this the project's choice: an edit of it, unless it is so already."""
@@ -98,6 +121,7 @@ class Store(Protocol):
     ) -> Sequence[ProjectOverview]:
         """Read up to `limit` projects, newest first, in one query; their rows come without scenes and frames.
 
+        Deleted ones are left out, unless `state` asks for them, and for no others.
         With a `user_id`, only those that this user owns; with `words`, as `search_words` gives them, those
         whose title has all of them; with `after`, those that come after that place. Only what is given is
         read, however many projects there are, but for `words`: then titles are read until there are enough.
@@ -110,7 +134,10 @@ class Store(Protocol):
         """
 
     async def past_clips(self, limit: int) -> Sequence[PastClip]:
-        """Read the newest successful clips, newest first, without those that a person asked for again."""
+        """Read the newest successful clips, newest first, of which each tells how long such clips take.
+
+        Those that a person asked for again, or that came along with a duplicate, do not.
+        """
 
     async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
         """Read all clips that were ever made for these fingerprints of the project."""

@@ -1,19 +1,24 @@
-from collections.abc import Mapping, Sequence
+import secrets
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from service.clips.duplicates import duplicated_clips
 from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.listing import Cursor, State
-from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey
+from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey, UserId
 from service.clips.ownership import Anonymous, Caller, User, answers_to
 from service.clips.planning import frame_problems
 from service.clips.progress import Progress, progress
-from service.errors import ClipNotReady, ProjectNotFound, Unauthorized
-from service.workflow.ports import Changes, Clock, ProjectDraft, Store
+from service.clips.titles import copy_title, retitled, title
+from service.errors import ClipNotReady, ProjectDeleted, ProjectNotFound, Unauthorized
+from service.workflow.ports import Changes, Clock, Duplicate, ProjectDraft, Store
 
 
-async def existing_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
-    """Read a project that answers to the caller.
+async def known_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
+    """Read a project that answers to the caller, also one that was deleted.
 
     Raises ProjectNotFound, the same for a project of someone else as for one that is not there, so that
     nobody learns which ids are taken; StoreUnavailable.
@@ -21,6 +26,17 @@ async def existing_project(store: Store, project_id: ProjectId, caller: Caller) 
     project = await store.project(project_id)
     if project is None or not answers_to(project.user_id, caller):
         raise ProjectNotFound(project_id)
+    return project
+
+
+async def existing_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
+    """Read a project that answers to the caller.
+
+    Raises what `known_project` does; ProjectDeleted.
+    """
+    project = await known_project(store, project_id, caller)
+    if project.deleted_at is not None:
+        raise ProjectDeleted(project_id, project.deleted_at)
     return project
 
 
@@ -59,6 +75,11 @@ class ProjectState:
         )
 
     @property
+    def deleted(self) -> bool:
+        """Whether the project was deleted since it was first read."""
+        return self.project.deleted_at is not None
+
+    @property
     def progress(self) -> Progress:
         """Where each scene stands."""
         if self.earlier:
@@ -91,7 +112,7 @@ async def read_state(
 ) -> ProjectState:
     """Read a project that answers to the caller, from its beginning.
 
-    Raises ProjectNotFound and StoreUnavailable.
+    Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
     """
     found = await store.changes({project_id: 0})
     # The row is read after the changes: what was edited in between is told again, never missed.
@@ -111,16 +132,49 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Projects:
-    """Stores projects and tells of them, from the database alone."""
+    """Stores projects and tells of them, from the database alone.
+
+    `on_change` is called after a change that those who watch a project are to be told of.
+    """
 
     store: Store
     clock: Clock
+    on_change: Callable[[], None]
     frame_rules: FrameRules = DEFAULT_FRAME_RULES
 
     async def create(self, draft: ProjectDraft, caller: Caller) -> ProjectId:
         """Store a new project, which belongs to the caller if they are a user. Raises StoreUnavailable."""
-        owner = caller.user_id if isinstance(caller, User) else None
-        return await self.store.create_project(replace(draft, user_id=owner), self.clock())
+        return await self.store.create_project(replace(draft, user_id=_owner(caller)), self.clock())
+
+    async def duplicate(self, project_id: ProjectId, caller: Caller) -> ProjectId:
+        """Store a project like this one, with its finished clips, and belonging to whom a new one would.
+
+        Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
+        """
+        project = await existing_project(self.store, project_id, caller)
+        new_id = ProjectId(str(uuid.uuid4()))
+        clips = duplicated_clips(new_id, await self.store.current_clips(project_id), secrets.randbelow)
+        draft = replace(_draft_of(project), user_id=_owner(caller))
+        await self.store.duplicate_project(Duplicate(new_id, draft, project.choice, clips), self.clock())
+        return new_id
+
+    async def delete(self, project_id: ProjectId, caller: Caller) -> datetime:
+        """Hide a project until it is restored; gives since when it is. Nothing of it is erased.
+
+        Raises ProjectNotFound and StoreUnavailable.
+        """
+        await known_project(self.store, project_id, caller)
+        deleted_at = await self.store.delete_project(project_id, self.clock())
+        if deleted_at is None:
+            raise ProjectNotFound(project_id)
+        self.on_change()
+        return deleted_at
+
+    async def restore(self, project_id: ProjectId, caller: Caller) -> None:
+        """Bring a deleted project back as it was. Raises ProjectNotFound and StoreUnavailable."""
+        await known_project(self.store, project_id, caller)
+        await self.store.restore_project(project_id)
+        self.on_change()
 
     async def page(
         self,
@@ -138,9 +192,8 @@ class Projects:
         """
         if isinstance(caller, Anonymous):
             raise Unauthorized("Only a signed-in user has a list of projects. Sign in, or ask for one by id.")
-        owner = caller.user_id if isinstance(caller, User) else None
         # One more than is shown tells whether there is a next page.
-        found = await self.store.projects(limit + 1, owner, words=words, state=state, after=after)
+        found = await self.store.projects(limit + 1, _owner(caller), words=words, state=state, after=after)
         shown = found[:limit]
         if len(found) == len(shown):
             return Page(shown, None)
@@ -148,7 +201,10 @@ class Projects:
         return Page(shown, Cursor(last.created_at, last.id))
 
     async def detail(self, project_id: ProjectId, caller: Caller) -> ProjectState:
-        """Read a project and how its scenes stand. Raises ProjectNotFound and StoreUnavailable."""
+        """Read a project and how its scenes stand.
+
+        Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
+        """
         return await read_state(self.store, project_id, caller, self.frame_rules)
 
     async def finished_clip(
@@ -156,10 +212,31 @@ class Projects:
     ) -> tuple[Project, Clip, str]:
         """Read a project, the current clip of one of its scenes, and the URL of that clip's video.
 
-        Raises ProjectNotFound, ClipNotReady and StoreUnavailable.
+        Raises ProjectNotFound, ProjectDeleted, ClipNotReady and StoreUnavailable.
         """
         project = await existing_project(self.store, project_id, caller)
         for clip in await self.store.current_clips(project_id):
             if clip.scene == scene and clip.video_url is not None:
                 return project, clip, clip.video_url
         raise ClipNotReady(project_id, scene)
+
+
+def _owner(caller: Caller) -> UserId | None:
+    return caller.user_id if isinstance(caller, User) else None
+
+
+def _draft_of(project: Project) -> ProjectDraft:
+    """Give what a duplicate of the project is stored as, without its owner."""
+    told = title(project.script, project.scenes)
+    return ProjectDraft(
+        frames=_mapping(project.frames),
+        scenes=_mapping(project.scenes),
+        script=retitled(project.script, copy_title(told)) if told else project.script,
+        input_image_url=project.input_image_url,
+        audio_recording_url=project.audio_recording_url,
+    )
+
+
+def _mapping(column: object) -> Mapping[str, object]:
+    # What is no mapping holds no scene.
+    return column if isinstance(column, Mapping) else {}

@@ -78,14 +78,15 @@ class Watcher:
             watched.news.set()
 
     async def watch(self, project_id: ProjectId, caller: Caller, since: int) -> AsyncGenerator[Update]:
-        """Give the project's state whenever it is beyond the one given before, until `close`.
+        """Give the project's state whenever it is beyond the one before, until it is deleted, or `close`.
 
-        The first is given at once, unless it is the one at `since`. Raises ProjectNotFound and
-        StoreUnavailable, both before there is anything to iterate over.
+        The first is given at once, unless it is the one at `since`. Raises ProjectNotFound, ProjectDeleted
+        and StoreUnavailable, all before there is anything to iterate over.
         """
         watched = self._watched.get(project_id)
-        # Who comes from another copy may know more than this one has seen so far.
-        if watched is None or since > watched.state.sequence:
+        # Who comes from another copy may know more than this one has seen so far; a deleted project may have
+        # been restored.
+        if watched is None or since > watched.state.sequence or watched.state.deleted:
             state = await read_state(self.store, project_id, caller, self.frame_rules)
             return self._updates(project_id, state, since)
         if not answers_to(watched.state.project.user_id, caller):
@@ -125,6 +126,9 @@ class Watcher:
         try:
             while not self._closed:
                 news, state = watched.news, watched.state
+                if state.deleted:
+                    # Who connects again is told why.
+                    return
                 if state.sequence > seen:
                     yield Update(seen, state)
                     seen = state.sequence

@@ -190,6 +190,59 @@ async def test_error_has_code_and_status(visit: Visit) -> None:
 
 
 @in_browser
+async def test_project_is_duplicated_removed_listed_and_restored(visit: Visit) -> None:
+    project_id = await visit.world.store(1)
+    await visit.open()
+    new_id, removed, deleted, kept, restored = await visit.page.evaluate(
+        """async (id) => {
+            const { createClips } = await import("/client/clips.js");
+            const clips = createClips();
+            const copy = await clips.duplicate(id);
+            const removed = await clips.remove(id);
+            const { projects } = await clips.projects({ state: "deleted" });
+            const kept = (await clips.projects()).projects.map((project) => project.id);
+            return [copy, removed, projects, kept, await clips.restore(id)];
+        }""",
+        project_id,
+    )
+    assert kept == [new_id]
+    assert [(one["id"], one["deleted_at"]) for one in deleted] == [(project_id, removed["deleted_at"])]
+    assert removed["id"] == restored == project_id
+
+
+@in_browser
+@pytest.mark.parametrize("streams", [True, False], ids=["by its stream", "by asking"])
+async def test_who_watches_a_project_is_told_once_that_it_was_deleted(visit: Visit, *, streams: bool) -> None:
+    project_id = await visit.world.store(1)
+    await visit.open()
+    told = await visit.page.evaluate(
+        """async ([id, streams]) => {
+            const { createClips } = await import("/client/clips.js");
+            const original = window.fetch;
+            if (!streams)
+                window.fetch = (url, options) =>
+                    url.endsWith("/events") ? Promise.reject(new TypeError("cut")) : original(url, options);
+            const clips = createClips();
+            const errors = [];
+            await new Promise((resolve) => {
+                let removed = false;
+                clips.watch(id, () => {
+                    if (!removed) clips.remove(id);
+                    removed = true;
+                }, { onError: (error) => {
+                    errors.push([error.code, error.status]);
+                    // One that is told again would come within the pauses of a reconnection.
+                    setTimeout(resolve, 1500);
+                } });
+            });
+            return errors;
+        }""",
+        [project_id, streams],
+    )
+    assert told == [["project_deleted", 410]]
+
+
+@in_browser
 async def test_error_of_a_project_without_any_clip_tells_of_each_scene(visit: Visit) -> None:
     project_id = await visit.world.store({"1": {"description": "[sandbox:refuse]"}, "2": {}})
     await visit.open()

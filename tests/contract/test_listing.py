@@ -267,6 +267,19 @@ async def test_page_of_very_many_projects_costs_sqlite_only_what_it_shows(tmp_pa
         assert await page(words=["train"]) == []
         assert steps < 10 * MANY, "each title once, and nothing else"
 
+        await store._writer.run(lambda db: db.execute(DELETE_MOST))
+        for wanted, shown in WITH_DELETED:
+            for owner, expected in ((None, shown), (ALICE, shown)):
+                assert len(await page(owner, state=wanted)) == expected
+                assert steps < FEW_STEPS, (owner, wanted, steps)
+        assert await page(BOB, state=State.IDLE) == []
+        assert steps < FEW_STEPS
+
+
+# All but every 1,000th project, so that a list that looks at deleted ones looks at very many.
+DELETE_MOST = "UPDATE listed_projects SET deleted_at = created_at WHERE state = 'done'"
+WITH_DELETED = ((None, 50), (State.FAILED, 50), (State.GENERATING, 10), (State.DELETED, 50))
+
 
 async def fill_postgres(db: asyncpg.Connection) -> None:
     """Store as many as in SQLite, all of one owner."""
@@ -328,3 +341,10 @@ async def test_page_of_very_many_projects_costs_postgres_only_what_it_shows(db: 
     assert (listed, read < 3000) == (50, True), read
     listed, read = await rows_read(db, words=["train"])
     assert (listed, read < MANY + 1000) == (0, True), "each title once, and nothing else"
+
+    await db.execute("update clip_service.listed_projects set deleted_at = created_at where state = 'done'")
+    await db.execute("vacuum analyze")
+    for wanted, shown in WITH_DELETED:
+        for owner, expected in ((None, shown), (ALICE, shown), (BOB, 0)):
+            listed, read = await rows_read(db, user_id=owner, state=wanted)
+            assert (listed, read < 1000) == (expected, True), (owner, wanted, read)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -238,19 +238,20 @@ async def test_every_function_has_its_search_path_pinned(db: asyncpg.Connection)
 
 
 @pytest.mark.parametrize(
-    ("enum", "name"),
+    ("members", "name"),
     [
-        (ClipStatus, "clip_status"),
-        (FailureKind, "failure_kind"),
-        (SettledBy, "settled_by"),
-        (State, "project_state"),
+        (list(ClipStatus), "clip_status"),
+        (list(FailureKind), "failure_kind"),
+        (list(SettledBy), "settled_by"),
+        # Deleted is a mark of its own, beside how the clips stand.
+        ([state for state in State if state is not State.DELETED], "project_state"),
     ],
 )
 async def test_values_in_python_and_in_the_database_are_the_same(
-    db: asyncpg.Connection, enum: type[StrEnum], name: str
+    db: asyncpg.Connection, members: Sequence[StrEnum], name: str
 ) -> None:
     values = await db.fetchval(f"select enum_range(null::clip_service.{name})::text[]")
-    assert values == [member.value for member in enum]
+    assert values == [member.value for member in members]
 
 
 async def test_older_release_gets_the_newest_projects_as_ever(
@@ -286,7 +287,7 @@ async def test_projects_of_before_the_list_are_in_it_and_so_are_their_earlier_cl
     assert await store.projects(10) == []
     await db.execute("set session_replication_role = origin")
     await db.execute(LISTING)
-    for state in State:
+    for state in earlier:
         (listed,) = await store.projects(10, state=state, words=[state.value])
         assert state_of(listed) is state
     await db.execute("update projects set clips = '{}'")

@@ -45,8 +45,15 @@ def calls(project_id: str) -> list[tuple[str, str, object]]:
 
 
 def every_call(project_id: str) -> list[tuple[str, str, object]]:
-    """These, and the one that answers with a file."""
-    return [*calls(project_id), ("GET", f"/projects/{project_id}/clips/1.mp4", None)]
+    """These, those about the project as a whole, and the ones that answer with no JSON."""
+    return [
+        *calls(project_id),
+        ("GET", f"/projects/{project_id}/clips/1.mp4", None),
+        ("GET", f"/projects/{project_id}/events", None),
+        ("POST", f"/projects/{project_id}/copies", None),
+        ("POST", f"/projects/{project_id}/restore", None),
+        ("DELETE", f"/projects/{project_id}", None),
+    ]
 
 
 async def test_someone_elses_project_is_answered_as_one_that_is_not_there(place: Place) -> None:
@@ -63,6 +70,27 @@ async def test_someone_elses_project_is_answered_as_one_that_is_not_there(place:
         assert seen[0] == seen[1]
         assert seen[0][0] == 404
     assert (await place.world.ledger())["accepted"] == 0
+
+
+async def test_deleted_project_is_gone_for_its_owner_and_was_never_there_for_others(place: Place) -> None:
+    owner, project_id = place.signed_in(ALICE), await place.store(place.signed_in(ALICE))
+    status, answer = await place.call("DELETE", f"/projects/{project_id}", owner)
+    assert (status, answer["id"]) == (200, project_id)
+    for method, path, body in every_call(project_id)[:-2]:
+        status, answer = await place.call(method, path, owner, body)
+        assert (status, answer["code"]) == (410, "project_deleted"), path
+        assert f"clips restore {project_id}" in answer["error"]
+    for theirs, missing in zip(every_call(project_id), every_call(NOBODYS_PROJECT), strict=True):
+        answers = []
+        for (method, path, body), asked_for in ((theirs, project_id), (missing, NOBODYS_PROJECT)):
+            status, answer = await place.call(method, path, place.signed_in(BOB), body)
+            assert status == 404
+            answers.append(str(answer).replace(asked_for, "ID"))
+        assert answers[0] == answers[1]
+    assert await place.listed(owner) == set()
+    status, answer = await place.call("POST", f"/projects/{project_id}/restore", owner)
+    assert (status, answer) == (200, {"id": project_id})
+    assert await place.listed(owner) == {project_id}
 
 
 @pytest.mark.parametrize(

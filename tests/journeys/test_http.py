@@ -197,8 +197,8 @@ async def test_list_is_read_page_by_page_by_words_and_state(world: World) -> Non
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("state=finished", "'generating', 'failed', 'done' or 'idle'"),
-        ("state=", "'generating', 'failed', 'done' or 'idle'"),
+        ("state=finished", "'generating', 'failed', 'done', 'idle' or 'deleted'"),
+        ("state=", "'generating', 'failed', 'done', 'idle' or 'deleted'"),
         ("cursor=x", "cursor: Value error, give the next of an answer as it came"),
         ("cursor=", "leave it out to begin anew"),
         ("q=a%00b", "NUL"),
@@ -366,11 +366,14 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     expected = {f"{prefix}/{name}" for name in FUNCTIONS for prefix in ("/functions/v1", "")}
     expected |= {"/projects", "/projects/{project_id}", "/projects/{project_id}/events"}
     expected |= {"/projects/{project_id}/clips/{scene}.mp4"}
+    expected |= {"/projects/{project_id}/restore", "/projects/{project_id}/copies"}
     expected |= {"/studio/config", "/studio/estimates", "/uploads", "/uploads/{name}"}
     expected |= {"/webhooks/runware", "/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == expected
     generate = document["paths"]["/generate-clips"]["post"]
-    assert {"200", "400", "401", "404", "409", "413", "422", "502", "503"} == set(generate["responses"])
+    assert {"200", "400", "401", "404", "409", "410", "413", "422", "502", "503"} == set(
+        generate["responses"]
+    )
     assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "503"}
     listed = {one["name"]: one["schema"] for one in document["paths"]["/projects"]["get"]["parameters"]}
     assert list(listed) == ["q", "state", "cursor", "limit"]

@@ -53,6 +53,8 @@ export interface Job {
   usual: Usual | null;
   /** Whether it was made before the service kept a ledger, and kept: nobody knows by what, when and for how much. */
   adopted: boolean;
+  /** Whether it came along when the project was duplicated, and so cost nothing more. */
+  copied: boolean;
 }
 
 /** A clip that was made before the service kept a ledger, of a project of which that has none. */
@@ -77,16 +79,18 @@ interface ProjectRow {
 }
 
 /** "failed": nothing is under way and a clip failed. "idle": not every scene has its video yet. */
-export type ProjectState = "generating" | "failed" | "done" | "idle";
+export type ProjectState = "generating" | "failed" | "done" | "idle" | "deleted";
 
 export interface ProjectSummary extends ProjectRow {
   state: ProjectState;
+  /** Set only where the state is "deleted". */
+  deleted_at: string | null;
   thumbnails: string[];
   counts: Tally;
   cost_usd: number;
 }
 
-/** What to list: projects with all these words in their titles, of this state, after this place. */
+/** What to list: projects with all these words in their titles, of this state, after this place; deleted ones only by their state. */
 export interface ProjectsQuery {
   q?: string;
   state?: ProjectState;
@@ -279,6 +283,18 @@ export interface Clips {
   checkVideo(projectId: string, scene: string): Promise<void>;
   /** Stores a project; gives its id. */
   create(draft: ProjectDraft): Promise<string>;
+  /**
+   * Stores a copy of a project, with the clips that it shows and that are finished, so that nothing is bought again for
+   * these; gives its id.
+   */
+  duplicate(projectId: string): Promise<string>;
+  /**
+   * Deletes a project with a way back: it is hidden until `restore`, every other call about it rejects with
+   * "project_deleted", and clips that are under way are still made. Whoever watches it is told by `onError`.
+   */
+  remove(projectId: string): Promise<{ id: string; deleted_at: string }>;
+  /** Brings a deleted project back as it was; gives its id. */
+  restore(projectId: string): Promise<string>;
   /** Keeps an image for use as a frame; gives its URL. */
   upload(image: Blob): Promise<{ url: string; width: number; height: number }>;
   config(): Promise<StudioConfig>;

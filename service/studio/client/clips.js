@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 15_000;
 const FAILURES_BEFORE_POLLING = 2;
 const POLL_PAUSE_MS = 5_000;
 // Errors that no repetition mends.
-const FINAL = new Set([400, 401, 403, 404, 422]);
+const FINAL = new Set([400, 401, 403, 404, 410, 422]);
 
 /**
  * An answer that is not 2xx, or none at all: `status` is 0 and `code` is "unreachable" then. `answer` is its body, {} if
@@ -62,8 +62,8 @@ export function createClips({ url = "", token } = {}) {
       })
     ).json();
 
-  const videoPath = (projectId, scene) =>
-    `/projects/${encodeURIComponent(projectId)}/clips/${encodeURIComponent(scene)}.mp4`;
+  const projectPath = (projectId) => `/projects/${encodeURIComponent(projectId)}`;
+  const videoPath = (projectId, scene) => `${projectPath(projectId)}/clips/${encodeURIComponent(scene)}.mp4`;
 
   return {
     generate: (projectId, { model, resolution, audio, adopt } = {}) =>
@@ -75,7 +75,7 @@ export function createClips({ url = "", token } = {}) {
       const asked = Object.entries({ q, state, cursor, limit }).filter(([, value]) => value);
       return get(`/projects?${new URLSearchParams(asked)}`);
     },
-    project: (projectId) => get(`/projects/${encodeURIComponent(projectId)}`),
+    project: (projectId) => get(projectPath(projectId)),
     downloadUrl: (projectId, scene) => base + videoPath(projectId, scene),
     download: async (projectId, scene, { onProgress = () => {}, signal } = {}) =>
       readFile(await request(videoPath(projectId, scene), { signal }), onProgress),
@@ -85,6 +85,9 @@ export function createClips({ url = "", token } = {}) {
       await response.body.cancel();
     },
     create: async (draft) => (await post("/projects", draft)).id,
+    duplicate: async (projectId) => (await post(`${projectPath(projectId)}/copies`, {})).id,
+    remove: async (projectId) => (await request(projectPath(projectId), { method: "DELETE" })).json(),
+    restore: async (projectId) => (await post(`${projectPath(projectId)}/restore`, {})).id,
     upload: async (image) =>
       (
         await request("/uploads", {
