@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from service.addresses import is_private, local_url
 from service.clips.frames import FrameRules, FramesWay
 from service.clips.lifecycle import Policy
+from service.clips.planning import Planner
 from service.logs import Redactor
 from service.metrics import Metrics
 from service.runware.callbacks import CallbackURLs
@@ -140,9 +141,12 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     runware = runware_for(settings)
     frame_rules = frame_rules_for(settings)
     videos = VideoReader(video_url_check(settings.video_hosts))
-    watcher, metrics = Watcher(store, frame_rules), Metrics()
-    settler = Settler(store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics)
+    planner = Planner(settings.catalogue, settings.prompts, frame_rules)
+    watcher, metrics = Watcher(store, planner), Metrics()
     past = Past(store, video_model)
+    settler = Settler(
+        store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics, past.learn
+    )
     submitter = Submitter(
         store,
         runware,
@@ -156,20 +160,8 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     interval = timedelta(seconds=settings.poll_interval_seconds)
     inquiry = Inquiry(runware, clock, policy)
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
-    catalogue = settings.catalogue
-    generator = Generator(
-        store,
-        inquiry,
-        settler,
-        submitter,
-        clock,
-        policy,
-        catalogue,
-        settings.prompts,
-        watcher.look_soon,
-        frame_rules,
-    )
-    projects = Projects(store, clock, watcher.look_soon, frame_rules)
+    generator = Generator(store, inquiry, settler, submitter, clock, policy, planner, watcher.look_soon)
+    projects = Projects(store, clock, watcher.look_soon, planner)
     handlers = Handlers(
         generator=generator,
         adopter=Adopter(generator, video_url_check(settings.video_hosts)),
@@ -183,10 +175,10 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         check_video_url=video_url_check(settings.video_hosts),
         watcher=watcher,
         past=past,
-        catalogue=catalogue,
+        catalogue=planner.catalogue,
         ttl_seconds=settings.runware_ttl_seconds,
         clock=clock,
-        studio=Studio(uploads, past, catalogue, settings.public_url, _sign_in(settings)),
+        studio=Studio(uploads, past, planner.catalogue, settings.public_url, _sign_in(settings)),
         webhook_meter=metrics,
         metrics_text=metrics.text,
     )

@@ -20,6 +20,7 @@ from service.clips.models import (
     SettledBy,
     TaskUUID,
 )
+from service.clips.planning import Planner
 from service.runware.models import video_model
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -27,6 +28,7 @@ PROJECT_ID = ProjectId("0b0e7a52-6a53-4f0e-9d8c-000000000001")
 SETTINGS = GenerationSettings(model="google:3@2", resolution="720p", generate_audio=False)
 VEO, FAST, LITE = "google:3@2", "google:3@3", "google:veo@3.1-lite"
 CATALOGUE = Catalogue([video_model(air) for air in (VEO, FAST, LITE)], SETTINGS)
+PLANNER = Planner(CATALOGUE)
 VIDEO_URL = "https://im.runware.ai/video/1.mp4"
 
 

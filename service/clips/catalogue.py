@@ -72,7 +72,7 @@ class Catalogue:
         choice = choice or Choice()
         model = self.model(self.default.model if choice.model is None else choice.model)
         if choice.resolution is not None and choice.resolution not in model.resolutions:
-            remedy = f"Choose {_either(model.resolutions)}" if model.resolutions else "Choose none"
+            remedy = f"Choose {either(model.resolutions)}" if model.resolutions else "Choose none"
             raise ChoiceRefused(
                 f"{model.name} does not make {choice.resolution}. Nothing was bought. {remedy}."
             )
@@ -114,6 +114,7 @@ class Catalogue:
         )
 
 
-def _either(words: Iterable[str]) -> str:
+def either(words: Iterable[str]) -> str:
+    """Name all of some words, of which one is to be chosen."""
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last

@@ -7,6 +7,7 @@ from statistics import median, quantiles
 from typing import Literal
 
 from service.clips.catalogue import Variant, VideoModel
+from service.clips.models import Clip, ClipStatus
 
 # Fewer clips than this say little about the next one.
 _MIN_SAMPLES = 3
@@ -43,9 +44,28 @@ class Price:
     usd_per_second: float
     basis: Literal["past", "table"]
 
+    def of(self, duration_s: int) -> float:
+        """Give what a clip of so many seconds costs, in USD."""
+        return round(self.usd_per_second * duration_s, 4)
+
 
 # From reports of other callers: 30 seconds to several minutes.
 DEFAULT_TIME = UsualTime(median_s=120, p90_s=300, samples=0)
+
+
+def learned(clip: Clip) -> PastClip | None:
+    """Give what a clip tells about the next: nothing unless it succeeded, without being asked for again."""
+    if clip.status is not ClipStatus.SUCCEEDED or clip.settled_at is None or clip.reopened_at is not None:
+        return None
+    request = clip.request
+    return PastClip(
+        request.settings.model,
+        request.settings.resolution,
+        request.settings.generate_audio,
+        request.duration_s,
+        (clip.settled_at - clip.submitted_at).total_seconds(),
+        clip.cost_usd,
+    )
 
 
 def usual_times(past: Iterable[PastClip]) -> Mapping[tuple[str, int], UsualTime]:

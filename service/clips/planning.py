@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from service.clips.frames import FrameRules, http_parts
+from service.clips.catalogue import Catalogue
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules, http_parts
 from service.clips.models import (
     Clip,
     ClipRequest,
@@ -22,14 +23,39 @@ from service.clips.prompts import PromptRules, prompt
 from service.clips.task_uuids import Draw, filled
 
 _SECONDS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
+# An integer that a caller wrote may be too large for a float.
+_MOST_TOLD_S = 999_999
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a project asks for: `requests` in scene order, and for every other scene what it lacks."""
+    """What a project asks for: `requests` in scene order, and for every other scene what it lacks.
+
+    `wanted_s` has the seconds that scenes ask for where their requests have others. `durations_s` are all
+    that the model makes.
+    """
 
     requests: Sequence[ClipRequest]
     problems: Mapping[SceneKey, str]
+    wanted_s: Mapping[SceneKey, float]
+    durations_s: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """What an installation makes of a project: what the project asks for, by what is allowed and set here."""
+
+    catalogue: Catalogue
+    prompts: PromptRules = field(default_factory=PromptRules)
+    frame_rules: FrameRules = DEFAULT_FRAME_RULES
+
+    def plan(self, project: Project) -> Plan:
+        """Give what the project asks for now. Raises ChoiceRefused, if its model is not allowed any more."""
+        settings = self.catalogue.settings(project.choice)
+        model = self.catalogue.model(settings.model)
+        limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
+        prompts = replace(self.prompts, limit=limit)
+        return plan(project, settings, model.durations_s, prompts, self.frame_rules)
 
 
 def plan(
@@ -47,22 +73,28 @@ def plan(
     frames, scenes = _mapping(project.frames), _mapping(project.scenes)
     problems: dict[SceneKey, str] = {}
     requests: list[ClipRequest] = []
+    wanted_s: dict[SceneKey, float] = {}
     for key, problem in frame_problems(project, frame_rules).items():
         if problem is not None:
             problems[key] = problem
             continue
         pair, scene = _mapping(frames[key]), _mapping(scenes.get(key))
+        seconds = duration_s(wanted_duration(scene), durations_s)
+        wanted = _seconds(wanted_duration(scene)) or 0
+        # One that is no length asks for nothing that could be missed.
+        if wanted > 0 and wanted != seconds:
+            wanted_s[key] = min(wanted, _MOST_TOLD_S)
         requests.append(
             ClipRequest(
                 scene=key,
                 first_frame=_text(pair["first_frame"]),
                 last_frame=_text(pair["last_frame"]),
                 prompt=prompt(scene, speech=speech, limit=prompts.limit),
-                duration_s=duration_s(wanted_duration(scene), durations_s),
+                duration_s=seconds,
                 settings=settings,
             )
         )
-    return Plan(requests, problems)
+    return Plan(requests, problems, wanted_s, durations_s)
 
 
 def frame_problems(project: Project, rules: FrameRules) -> dict[SceneKey, str | None]:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -166,12 +167,10 @@ class Handlers:
         return event_stream(updates, self._installation, self.clock)
 
     async def _installation(self) -> Installation:
-        try:
-            usual_times = await self.past.usual_times()
-        except StoreUnavailable:
-            # Bars without their usual time are better than none.
-            usual_times = {}
-        return Installation(self.catalogue, self.ttl_seconds, usual_times)
+        # Bars and prices by what was known before, or by the table, are better than none.
+        with suppress(StoreUnavailable):
+            await self.past.refresh()
+        return Installation(self.catalogue, self.ttl_seconds, self.past.usual_times(), self.past.price)
 
     async def receive_webhook(self, request: Request, _caller: Caller) -> WebhookReceipt:
         """Take a result that Runware pushes to a job's callback URL."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
@@ -12,12 +12,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from service.clips.catalogue import Catalogue, VideoModel
 from service.clips.earlier import EarlierClip, listed_earlier_clips
-from service.clips.estimate import UsualTime
+from service.clips.estimate import Price, UsualTime
 from service.clips.links import link_expires_at
 from service.clips.listing import Cursor, State, state_of
-from service.clips.models import Choice, Clip, Failure, Project, ProjectOverview
+from service.clips.models import Choice, Clip, Failure, GenerationSettings, Project, ProjectOverview
 from service.clips.progress import Progress, SceneProgress, Stage, stage
+from service.clips.quotes import Quote
 from service.clips.titles import title
+from service.errors import ChoiceRefused
 from service.web.cursors import read_cursor, write_cursor
 from service.workflow.generate import Generated
 from service.workflow.poll import PollerHealth
@@ -68,12 +70,20 @@ class Installation:
     """What is told of a project beside its own row and clips.
 
     `usual_times` are by model and duration; `ttl_seconds` is how long links to videos live, None where that
-    was left to Runware.
+    was left to Runware. `price_of` gives what a second of video costs.
     """
 
     catalogue: Catalogue
     ttl_seconds: int | None
     usual_times: Mapping[tuple[str, int], UsualTime]
+    price_of: Callable[[GenerationSettings], Price | None]
+
+    def price(self, choice: Choice) -> Price | None:
+        """Give what a second of a project's next clips costs; None where no clip can be made, too."""
+        try:
+            return self.price_of(self.catalogue.settings(choice))
+        except ChoiceRefused:
+            return None
 
 
 class ProjectCall(BaseModel):
@@ -194,7 +204,8 @@ class Standing(BaseModel):
 class SceneResult(BaseModel):
     """What came of one scene in a call. `success`: its video is there or may still come.
 
-    `warning` says what may be billed beside a clip that was bought again.
+    `warning` says what may be billed beside a clip that was bought again, `note` that the clip has other
+    seconds than were asked for.
     """
 
     scene_key: Annotated[str, Field(serialization_alias="sceneKey")]
@@ -203,18 +214,20 @@ class SceneResult(BaseModel):
     video_url: Annotated[str | None, Field(serialization_alias="videoURL", exclude_if=_absent)] = None
     error: str | None = Optional
     warning: str | None = Optional
+    note: str | None = Optional
 
     @classmethod
-    def of(cls, scene: SceneProgress, problem: str | None, warning: str | None) -> Self:
-        """Tell of a scene as it stands; `problem` is what keeps it from being submitted now."""
-        clip = scene.clip
+    def of(cls, scene: SceneProgress, generated: Generated) -> Self:
+        """Tell of a scene as it stands."""
+        clip, problem = scene.clip, generated.problems.get(scene.scene)
         return cls(
             scene_key=scene.scene,
             task_uuid=clip.task_uuid if clip else None,
             success=problem is None and scene.status != "failed",
             video_url=clip.video_url if clip else None,
             error=problem or scene.error,
-            warning=warning,
+            warning=generated.warnings.get(scene.scene),
+            note=generated.notes.get(scene.scene),
         )
 
 
@@ -237,12 +250,7 @@ class GeneratedStanding(Standing):
         return cls(
             **_standing(project_id, generated.progress),
             all_complete=0 < generated.progress.total == generated.progress.completed,
-            results=[
-                SceneResult.of(
-                    scene, generated.problems.get(scene.scene), generated.warnings.get(scene.scene)
-                )
-                for scene in generated.scenes
-            ],
+            results=[SceneResult.of(scene, generated) for scene in generated.scenes],
             earlier=EarlierJob.listed(generated.earlier),
             note=generated.note or None,
             **more,
@@ -346,6 +354,7 @@ class Job(BaseModel):
     link ends, as far as is known: after RUNWARE_TTL_SECONDS, else after some 30 days. `adopted`: it was made
     before the ledger, and nobody knows by what, when and for how much; the rest is what is asked for now.
     `copied`: it came along when the project was duplicated, and cost nothing more.
+    `outdated`: by now the project asks for something else for this scene, which has to be made anew.
     """
 
     scene: str
@@ -369,10 +378,11 @@ class Job(BaseModel):
     usual: Usual | None
     adopted: bool
     copied: bool
+    outdated: bool
 
     @classmethod
-    def of(cls, clip: Clip, installation: Installation) -> Self:
-        """Tell of a clip."""
+    def of(cls, clip: Clip, state: ProjectState, installation: Installation) -> Self:
+        """Tell of a clip of a project."""
         failure = clip.failure
         request = clip.request
         settings = request.settings
@@ -399,6 +409,34 @@ class Job(BaseModel):
             usual=usual and Usual(**asdict(usual)),
             adopted=clip.adopted,
             copied=clip.copied,
+            outdated=state.outdated(clip),
+        )
+
+
+class SceneQuote(BaseModel):
+    """What making a scene's clip, as the project asks for it now, costs before anyone asks for it.
+
+    `prompt` is as it is sent. `wanted_s` is how many seconds the scene asks for where the model makes others,
+    else null. `usd` is null where the price is not known. `paid`: a clip for exactly this is there or may
+    still come, so that asking for it costs nothing.
+    """
+
+    prompt: str
+    duration_s: int
+    wanted_s: float | None
+    usd: float | None
+    paid: bool
+
+    @classmethod
+    def of(cls, quote: Quote) -> Self:
+        """Tell of a quote."""
+        asked = quote.asked
+        return cls(
+            prompt=asked.request.prompt,
+            duration_s=asked.request.duration_s,
+            wanted_s=asked.wanted_s,
+            usd=quote.usd,
+            paid=quote.paid,
         )
 
 
@@ -484,12 +522,14 @@ class ProjectNews(BaseModel):
     """How a project stands: `sequence` rises with each change.
 
     `jobs` has the scenes' current clips in scene order; in an event, of those scenes alone that changed.
-    `counts` are those of `check-clips-status`; `cost_usd` adds up every attempt.
+    `counts` are those of `check-clips-status`; `cost_usd` adds up every attempt. `usd_per_second` is what a
+    second of its next clips costs, null where that is not known.
     """
 
     sequence: int
     counts: Tally
     cost_usd: float
+    usd_per_second: float | None
     jobs: list[Job]
 
 
@@ -499,7 +539,7 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     `model`, `resolution` and `audio` are what its next clips are made with: what was chosen for it, else the
     installation's default. A job has those that it was made with. `earlier` are the clips of a project of
     which the ledger has none; `counts` has them, too. `problems` says of scenes why no clip can be made of
-    them as they are now.
+    them as they are now; `quotes` has all others, unless the project's model is not allowed any more.
     """
 
     title: str
@@ -508,6 +548,7 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     scenes: Any
     frames: Any
     problems: dict[str, str]
+    quotes: dict[str, SceneQuote]
     model: str
     resolution: str
     audio: bool
@@ -523,6 +564,10 @@ class ProjectDetail(ProjectSummary, ProjectNews):
             title=title(row.script, row.scenes),
             earlier=EarlierJob.listed(state.earlier),
             problems=dict(state.problems),
+            quotes={
+                scene: SceneQuote.of(quote)
+                for scene, quote in state.quotes(installation.price(row.choice)).items()
+            },
             model=settings.model,
             resolution=settings.resolution,
             audio=settings.generate_audio,
@@ -549,7 +594,7 @@ class ChangesEvent(ProjectNews):
 
 
 def _news(state: ProjectState, clips: Sequence[Clip], installation: Installation) -> dict[str, Any]:
-    progress = state.progress
+    progress, price = state.progress, installation.price(state.project.choice)
     return {
         "sequence": state.sequence,
         "counts": Tally(
@@ -559,7 +604,8 @@ def _news(state: ProjectState, clips: Sequence[Clip], installation: Installation
             failed=progress.failed,
         ),
         "cost_usd": state.cost_usd,
-        "jobs": [Job.of(clip, installation) for clip in clips],
+        "usd_per_second": price and price.usd_per_second,
+        "jobs": [Job.of(clip, state, installation) for clip in clips],
     }
 
 

@@ -1,6 +1,7 @@
 """The page, its client, and what they alone need: configuration, estimates, uploads."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +20,7 @@ from starlette.types import Scope
 from service.clips.catalogue import Catalogue
 from service.clips.images import ImageType, read_image
 from service.clips.ownership import Caller
+from service.errors import StoreUnavailable
 from service.web.bodies import read_bytes
 from service.web.errors import BadRequest, InvalidValue, UploadNotFound
 from service.web.schemas import ImageStored, Model, PriceEstimate, StudioConfig, StudioEstimates
@@ -98,11 +100,14 @@ class Studio:
 
     async def estimates(self, _request: Request, _caller: Caller) -> StudioEstimates:
         """Tell what the next clips will cost, as far as that is known."""
+        # The table's prices are better than none.
+        with suppress(StoreUnavailable):
+            await self.past.refresh()
         return StudioEstimates(
             prices=[
                 PriceEstimate(model=model.air, resolution=resolution, audio=audio, **asdict(price))
                 for model in self.catalogue.models
-                for (resolution, audio), price in (await self.past.prices(model)).items()
+                for (resolution, audio), price in self.past.prices(model).items()
             ]
         )
 

@@ -48,7 +48,7 @@ class Adopter:
         store, now = self.generator.store, self.generator.clock()
         project = await existing_project(store, project_id, caller)
         current = await store.current_clips(project_id)
-        planned = self.generator.plan(project)
+        planned = self.generator.planner.plan(project)
         earlier = earlier_clips(project.clips)
         if not current:
             clips = adopted_clips(project, planned.requests, earlier, self.check_video_url, now)
@@ -60,5 +60,5 @@ class Adopter:
             log.info("earlier clips adopted", project=project_id, clips=len(clips))
         if not all(clip.adopted for clip in current):
             raise AdoptionRefused(_TAKEN_OVER)
-        after = progress(current, frame_problems(project, self.generator.frame_rules))
+        after = progress(current, frame_problems(project, self.generator.planner.frame_rules))
         return Generated(after, after.scenes, planned.problems, earlier=earlier)

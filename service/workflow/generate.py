@@ -15,11 +15,9 @@ from tenacity import (
     wait_random,
 )
 
-from service.clips.catalogue import Catalogue
 from service.clips.doubts import BuyAgain, Wait, decide
 from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.fingerprint import fingerprint
-from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.lifecycle import Policy
 from service.clips.models import (
     Choice,
@@ -35,9 +33,9 @@ from service.clips.models import (
     TaskUUID,
 )
 from service.clips.ownership import Caller
-from service.clips.planning import Plan, choose, plan
+from service.clips.planning import Plan, Planner, choose
 from service.clips.progress import Progress, SceneProgress, progress
-from service.clips.prompts import PromptRules
+from service.clips.quotes import seconds_note
 from service.errors import (
     FramesNotReady,
     ProjectBusy,
@@ -81,6 +79,7 @@ class Generated:
     `problems` says of those of its scenes for which nothing could be submitted now why that is so; `warnings`
     says of those for which something was what may be billed beside it. `earlier` are the clips of before the
     ledger that were there when it took over, by this call.
+    `notes` say of scenes that their clips have other seconds than were asked for.
     `note` says what a retry did not retry, since it has not failed.
     """
 
@@ -88,6 +87,7 @@ class Generated:
     scenes: Sequence[SceneProgress]
     problems: Mapping[SceneKey, str]
     warnings: Mapping[SceneKey, str] = field(default_factory=dict)
+    notes: Mapping[SceneKey, str] = field(default_factory=dict)
     earlier: Sequence[EarlierClip] = ()
     note: str = ""
 
@@ -129,10 +129,8 @@ class Generator:
     submitter: Submitter
     clock: Clock
     policy: Policy
-    catalogue: Catalogue
-    prompts: PromptRules
+    planner: Planner
     on_change: Callable[[], None]
-    frame_rules: FrameRules = DEFAULT_FRAME_RULES
 
     async def generate(
         self, project_id: ProjectId, caller: Caller, choice: Choice | None = None
@@ -207,21 +205,13 @@ class Generator:
         """Make a choice the project's. Raises ProjectNotFound, ChoiceRefused and StoreUnavailable."""
         project = await existing_project(self.store, project_id, caller)
         chosen = choice.over(project.choice)
-        self.catalogue.settings(chosen)
+        self.planner.catalogue.settings(chosen)
         await self.store.choose(project_id, chosen, self.clock())
         self.on_change()
 
-    def plan(self, project: Project) -> Plan:
-        """Give what the project asks for now. Raises ChoiceRefused, if its model is not allowed any more."""
-        settings = self.catalogue.settings(project.choice)
-        model = self.catalogue.model(settings.model)
-        limit = min(self.prompts.limit, model.prompt_limit or self.prompts.limit)
-        prompts = replace(self.prompts, limit=limit)
-        return plan(project, settings, model.durations_s, prompts, self.frame_rules)
-
     async def _order(self, project_id: ProjectId, caller: Caller, scenes: _Scenes) -> _Order:
         project = await existing_project(self.store, project_id, caller)
-        planned = self.plan(project)
+        planned = self.planner.plan(project)
         asked_for = scenes(planned)
         requests = {
             fingerprint(project_id, request): request
@@ -254,7 +244,8 @@ class Generator:
         )
         scenes = [scene for scene in after.scenes if scene.scene in order.scenes]
         replaced = await self._replaced(order.project, after)
-        return Generated(after, scenes, incomplete | waits, warnings, replaced)
+        notes = _seconds_notes(order.planned)
+        return Generated(after, scenes, incomplete | waits, warnings, notes, replaced)
 
     async def _replaced(self, project: Project, after: Progress) -> Sequence[EarlierClip]:
         """Give the clips of before the ledger that `projects.clips` held when the project was read."""
@@ -335,6 +326,14 @@ def _standing(attempts: Sequence[Clip]) -> set[Fingerprint]:
 
 def _scene_problems(planned: Plan) -> dict[SceneKey, str | None]:
     return {request.scene: None for request in planned.requests} | dict(planned.problems)
+
+
+def _seconds_notes(planned: Plan) -> dict[SceneKey, str]:
+    return {
+        request.scene: seconds_note(planned.wanted_s[request.scene], request.duration_s, planned.durations_s)
+        for request in planned.requests
+        if request.scene in planned.wanted_s
+    }
 
 
 def _not_ready(problems: Mapping[SceneKey, str]) -> str:

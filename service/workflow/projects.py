@@ -1,17 +1,27 @@
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from service.clips.duplicates import duplicated_clips
 from service.clips.earlier import EarlierClip, earlier_clips
-from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
+from service.clips.estimate import Price
 from service.clips.listing import Cursor, State
-from service.clips.models import Clip, Project, ProjectId, ProjectOverview, SceneKey, UserId
+from service.clips.models import (
+    Clip,
+    Fingerprint,
+    Project,
+    ProjectId,
+    ProjectOverview,
+    SceneKey,
+    UserId,
+)
 from service.clips.ownership import Anonymous, Caller, User, answers_to
-from service.clips.planning import frame_problems
+from service.clips.planning import Planner, frame_problems
 from service.clips.progress import Progress, progress
+from service.clips.quotes import Asked, Quote, asked_for, in_question, outdated, quotes, standing
 from service.clips.titles import copy_title, retitled, title
 from service.errors import ClipNotReady, ProjectDeleted, ProjectNotFound, Unauthorized
 from service.workflow.ports import Changes, Clock, Duplicate, ProjectDraft, Store
@@ -45,8 +55,9 @@ class ProjectState:
     """A project and its current clips, as they stood at one sequence number.
 
     `changed_at` has the sequence number of each clip's scene's last change; `edited` is that of the last edit
-    of the project itself. `frame_rules` say which frames can be used. Never changed in place: who holds
-    one may go on reading it.
+    of the project itself. `asked` is what the project asks for, by the `planner`; `older` are those of its
+    fingerprints at which a clip stands that is not current. Never changed in place, so that others may go on
+    reading it.
     """
 
     project: Project
@@ -55,23 +66,28 @@ class ProjectState:
     sequence: int
     edited: int
     cost_usd: float
-    frame_rules: FrameRules
+    planner: Planner
+    asked: Mapping[SceneKey, Asked]
+    older: AbstractSet[Fingerprint] = frozenset()
 
     @classmethod
-    def of(cls, project: Project, changes: Changes, frame_rules: FrameRules) -> "ProjectState":
-        """Put together a project and all changes since its beginning."""
-        return cls(project, {}, {}, 0, 0, 0, frame_rules).after(project, changes)
+    def of(cls, project: Project, changes: Changes, planner: Planner) -> "ProjectState":
+        """Put together a project and all changes since its beginning; `older` is still to be read."""
+        asked = asked_for(project, planner)
+        return cls(project, {}, {}, 0, 0, 0, planner, asked).after(project, changes)
 
     def after(self, project: Project, changes: Changes) -> "ProjectState":
         """Give the state after some changes; `project` has been read after them if they were an edit."""
-        return ProjectState(
-            project,
-            {**self.clips, **{one.clip.scene: one.clip for one in changes.clips}},
-            {**self.changed_at, **{one.clip.scene: one.sequence for one in changes.clips}},
-            changes.sequence,
-            changes.edited,
-            changes.cost_usd,
-            self.frame_rules,
+        edited = project is not self.project
+        return replace(
+            self,
+            project=project,
+            clips={**self.clips, **{one.clip.scene: one.clip for one in changes.clips}},
+            changed_at={**self.changed_at, **{one.clip.scene: one.sequence for one in changes.clips}},
+            sequence=changes.sequence,
+            edited=changes.edited,
+            cost_usd=changes.cost_usd,
+            asked=asked_for(project, self.planner) if edited else self.asked,
         )
 
     @property
@@ -80,16 +96,29 @@ class ProjectState:
         return self.project.deleted_at is not None
 
     @property
+    def in_question(self) -> Sequence[Fingerprint]:
+        """What is asked for in place of current clips, so that only the store knows of clips at it."""
+        return in_question(self.asked, self.clips.values())
+
+    def quotes(self, price: Price | None) -> Mapping[SceneKey, Quote]:
+        """Quote each scene that can be made now; `price` is that of what the clips are made with."""
+        return quotes(self.asked, standing(self.clips.values()) | self.older, price)
+
+    def outdated(self, clip: Clip) -> bool:
+        """Whether the project asks for something else than this clip by now."""
+        return outdated(clip, self.asked)
+
+    @property
     def progress(self) -> Progress:
         """Where each scene stands."""
         if self.earlier:
             return Progress([], self.earlier)
-        return progress(self.clips.values(), frame_problems(self.project, self.frame_rules))
+        return progress(self.clips.values(), frame_problems(self.project, self.planner.frame_rules))
 
     @property
     def problems(self) -> Mapping[SceneKey, str]:
         """What keeps scenes, as they are now, from being made into clips."""
-        problems = frame_problems(self.project, self.frame_rules)
+        problems = frame_problems(self.project, self.planner.frame_rules)
         return {scene: problem for scene, problem in problems.items() if problem}
 
     @property
@@ -107,9 +136,7 @@ class ProjectState:
         return [clip for scene, clip in self.clips.items() if self.changed_at[scene] > sequence]
 
 
-async def read_state(
-    store: Store, project_id: ProjectId, caller: Caller, frame_rules: FrameRules
-) -> ProjectState:
+async def read_state(store: Store, project_id: ProjectId, caller: Caller, planner: Planner) -> ProjectState:
     """Read a project that answers to the caller, from its beginning.
 
     Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
@@ -119,7 +146,17 @@ async def read_state(
     project = await existing_project(store, project_id, caller)
     if project_id not in found:
         raise ProjectNotFound(project_id)
-    return ProjectState.of(project, found[project_id], frame_rules)
+    return await with_older(store, ProjectState.of(project, found[project_id], planner))
+
+
+async def with_older(store: Store, state: ProjectState) -> ProjectState:
+    """Read which clips stand that are not current: nothing, where all current ones are what is asked for.
+
+    Raises StoreUnavailable.
+    """
+    asked = state.in_question
+    older = standing(await store.attempts(state.project.id, asked)) if asked else frozenset()
+    return replace(state, older=older)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +177,7 @@ class Projects:
     store: Store
     clock: Clock
     on_change: Callable[[], None]
-    frame_rules: FrameRules = DEFAULT_FRAME_RULES
+    planner: Planner
 
     async def create(self, draft: ProjectDraft, caller: Caller) -> ProjectId:
         """Store a new project, which belongs to the caller if they are a user. Raises StoreUnavailable."""
@@ -205,7 +242,7 @@ class Projects:
 
         Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
         """
-        return await read_state(self.store, project_id, caller, self.frame_rules)
+        return await read_state(self.store, project_id, caller, self.planner)
 
     async def finished_clip(
         self, project_id: ProjectId, scene: SceneKey, caller: Caller

@@ -78,7 +78,8 @@ class Settler:
     """Takes events from all sides and stores what they change, in as few writes as possible.
 
     While one write is under way the events of other callers gather, and go into the next write together.
-    `redact` takes the secrets out of a text; `on_change` is called after each write.
+    `redact` takes the secrets out of a text; `on_change` is called after each write, `on_settled` with each
+    clip whose end was stored.
     """
 
     def __init__(
@@ -89,9 +90,11 @@ class Settler:
         redact: Callable[[str], str],
         on_change: Callable[[], None],
         meter: SettlementMeter,
+        on_settled: Callable[[Clip], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._on_change = on_change
+        self._on_settled = on_settled
         self._meter = meter
         self._redact = redact
         self._policy = policy
@@ -234,6 +237,7 @@ class Settler:
 
     def _tell_settled(self, clip: Clip) -> None:
         if clip.status.settled and clip.settled_at is not None:
+            self._on_settled(clip)
             self._meter.clip_settled(clip)
             _log_settled(clip, clip.settled_at)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.models import ProjectId
 from service.clips.ownership import Caller, answers_to
+from service.clips.planning import Planner
 from service.errors import ProjectNotFound, StoreUnavailable
-from service.workflow.ports import Store
-from service.workflow.projects import ProjectState, read_state
+from service.workflow.ports import Changes, Store
+from service.workflow.projects import ProjectState, read_state, with_older
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Watcher:
     """
 
     store: Store
-    frame_rules: FrameRules = DEFAULT_FRAME_RULES
+    planner: Planner
     _watched: dict[ProjectId, _Watched] = field(default_factory=dict, init=False)
     _anybody: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -87,7 +87,7 @@ class Watcher:
         # Who comes from another copy may know more than this one has seen so far; a deleted project may have
         # been restored.
         if watched is None or since > watched.state.sequence or watched.state.deleted:
-            state = await read_state(self.store, project_id, caller, self.frame_rules)
+            state = await read_state(self.store, project_id, caller, self.planner)
             return self._updates(project_id, state, since)
         if not answers_to(watched.state.project.user_id, caller):
             raise ProjectNotFound(project_id)
@@ -148,7 +148,17 @@ class Watcher:
             # Who left and came back meanwhile has a newer state than this look began with.
             if watched is None or changes.sequence <= watched.state.sequence:
                 continue
-            project = watched.state.project
-            if changes.edited > watched.state.edited:
-                project = await self.store.project(project_id) or project
-            watched.tell(watched.state.after(project, changes))
+            after = await self._after(watched.state, changes)
+            if after.sequence > watched.state.sequence:
+                watched.tell(after)
+
+    async def _after(self, state: ProjectState, changes: Changes) -> ProjectState:
+        project = state.project
+        edited = changes.edited > state.edited
+        if edited:
+            project = await self.store.project(project.id) or project
+        after = state.after(project, changes)
+        # Else all that has changed are current clips at what is asked for, which are known.
+        if edited or any(after.outdated(one.clip) for one in changes.clips):
+            return await with_older(self.store, after)
+        return after

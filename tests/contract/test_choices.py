@@ -9,6 +9,7 @@ import pytest
 from service.clips.catalogue import Catalogue
 from service.clips.models import Choice, Clip, ProjectId
 from service.clips.ownership import Anonymous, Operator
+from service.clips.planning import Planner
 from service.errors import ChoiceRefused, ProjectNotFound
 from service.runware.models import video_model
 from service.workflow.generate import Generator
@@ -104,7 +105,7 @@ async def test_stranger_learns_nothing_and_chooses_nothing(shop: Shop) -> None:
 
 async def test_chosen_model_that_is_not_allowed_any_more_is_refused_with_a_sentence(shop: Shop) -> None:
     await shop.generate(Choice(LITE))
-    narrower = replace(shop.parts.generator, catalogue=Catalogue([video_model(VEO)], SETTINGS))
+    narrower = replace(shop.parts.generator, planner=Planner(Catalogue([video_model(VEO)], SETTINGS)))
     for call in (
         narrower.generate(shop.project_id, Operator()),
         narrower.retry(shop.project_id, None, Operator()),
@@ -116,10 +117,13 @@ async def test_chosen_model_that_is_not_allowed_any_more_is_refused_with_a_sente
 
 async def test_durations_follow_the_chosen_model(shop: Shop) -> None:
     kling = "klingai:kling-video@3-standard"
-    wide = replace(
-        shop.parts.generator, catalogue=Catalogue([video_model(air) for air in (VEO, kling)], SETTINGS)
-    )
+    catalogue = Catalogue([video_model(air) for air in (VEO, kling)], SETTINGS)
+    wide = replace(shop.parts.generator, planner=Planner(catalogue))
     default = await wide.generate(shop.project_id, Operator())
     chosen = await wide.generate(shop.project_id, Operator(), Choice(kling))
     seconds = [[one.clip.request.duration_s for one in made.scenes if one.clip] for made in (default, chosen)]
     assert seconds == [[6, 4], [5, 3]]
+    assert default.notes == {
+        "1": "5 s was asked for; this model makes 4, 6 or 8 s, so the clip has 6 s.",
+    }
+    assert chosen.notes == {}

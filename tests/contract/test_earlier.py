@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from service.clips.frames import FrameRules
 from service.clips.models import Choice, ProjectId, TaskUUID
 from service.clips.outcomes import Absent, Acknowledged, Outcome, Unclear, VideoRefused
 from service.clips.ownership import Caller, Operator, User
@@ -18,7 +17,7 @@ from service.workflow.check import Checker
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft, Store
 from service.workflow.projects import read_state
-from tests.builders import FAST, NOON, VIDEO_URL, clip, frames, succeeded
+from tests.builders import FAST, NOON, PLANNER, VIDEO_URL, clip, frames, succeeded
 from tests.contract.conftest import Rewrite
 from tests.contract.test_races import Scene, playing
 from tests.contract.test_store import LATER, read
@@ -75,7 +74,7 @@ async def test_column_of_another_form_is_left_as_it_is(
 
 
 async def test_who_watches_is_told_of_the_end_as_of_an_edit(store: Store, project_id: ProjectId) -> None:
-    before = await read_state(store, project_id, Operator(), FrameRules())
+    before = await read_state(store, project_id, Operator(), PLANNER)
     await store.save_earlier(project_id, {A: "failed"}, LATER)
     found = await store.changes({project_id: before.sequence})
     assert found[project_id].edited > before.sequence
@@ -86,11 +85,11 @@ async def test_who_watches_is_told_of_the_end_as_of_an_edit(store: Store, projec
 async def test_state_has_the_earlier_clips_until_the_ledger_takes_over(
     store: Store, project_id: ProjectId
 ) -> None:
-    before = await read_state(store, project_id, Operator(), FrameRules())
+    before = await read_state(store, project_id, Operator(), PLANNER)
     assert [one.task_uuid for one in before.earlier] == [A, B, C]
     assert before.row.clips == THEIRS
     await store.record(project_id, [clip(project_id=project_id)], NOON)
-    after = await read_state(store, project_id, Operator(), FrameRules())
+    after = await read_state(store, project_id, Operator(), PLANNER)
     assert (after.earlier, after.progress.pending) == ((), 1)
 
 

@@ -13,7 +13,6 @@ from service.clips.lifecycle import Policy
 from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy
 from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Unclear
 from service.clips.ownership import Operator
-from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable
 from service.metrics import Metrics
 from service.runware.models import video_model
@@ -25,7 +24,7 @@ from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft, Store
 from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
-from tests.builders import CATALOGUE, FixedClock, frames
+from tests.builders import PLANNER, FixedClock, frames
 from tests.contract.conftest import Edit
 from tests.doubles import NO_TRACE, ScriptedProvider
 
@@ -87,9 +86,7 @@ async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
     inquiry = Inquiry(provider, clock, policy, sleep)
     interval = timedelta(seconds=10)
     poller = Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)
-    generator = Generator(
-        store, inquiry, settler, submitter, clock, policy, CATALOGUE, PromptRules(), unwatched
-    )
+    generator = Generator(store, inquiry, settler, submitter, clock, policy, PLANNER, unwatched)
     project_id = await store.create_project(
         ProjectDraft(**{"frames": frames(1, 2), "scenes": {}, **draft}), clock()
     )

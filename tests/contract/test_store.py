@@ -18,7 +18,7 @@ from service.clips.titles import title
 from service.errors import ProjectBusy, ProjectEdited, StoreRefused
 from service.workflow.ports import Changes, ProjectDraft, Store
 from service.workflow.projects import Projects
-from tests.builders import NOON, VIDEO_URL, clip, failed, frames, succeeded
+from tests.builders import NOON, PLANNER, VIDEO_URL, clip, failed, frames, succeeded
 from tests.contract.conftest import Edit
 from tests.identities import ALICE, BOB
 
@@ -305,7 +305,7 @@ async def test_project_of_scenes_1_to_12_is_told_in_their_order(store: Store, pr
     made = await record(
         store, project_id, *(clip(str(n), project_id=project_id) for n in reversed(range(1, 13)))
     )
-    detail = (await Projects(store, lambda: NOON, lambda: None).detail(project_id, Operator())).row
+    detail = (await Projects(store, lambda: NOON, lambda: None, PLANNER).detail(project_id, Operator())).row
     assert list(detail.clips) == [one.task_uuid for one in reversed(made)]
     assert detail.clips == (await read(store, project_id)).clips
 

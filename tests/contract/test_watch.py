@@ -1,25 +1,30 @@
 """How changes reach the people who watch, and what is asked of the store for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 
 import pytest
 
-from service.clips.models import ProjectId
+from service.clips.models import Choice, Clip, Fingerprint, ProjectId, SceneKey
 from service.clips.ownership import Operator
 from service.errors import ProjectNotFound, StoreUnavailable
 from service.stores.sqlite import SQLiteStore
 from service.workflow.ports import Changes, ProjectDraft
+from service.workflow.projects import ProjectState
 from service.workflow.watch import Watcher
-from tests.builders import NOON, clip, frames
+from tests.builders import FAST, NOON, PLANNER, clip, failed, frames
+
+# What `tests.builders.clip` makes.
+LEAVES = {"description": "A boat leaves.", "duration": 4}
 
 
 class CountingStore(SQLiteStore):
-    """Keeps what it was asked about changes, and fails when told to."""
+    """Keeps what it was asked about changes, counts what about attempts, and fails when told to."""
 
     failing = False
+    asked_for_attempts = 0
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -32,8 +37,17 @@ class CountingStore(SQLiteStore):
             raise StoreUnavailable("The database is gone.")
         return await super().changes(since)
 
-    async def new_project(self) -> ProjectId:
-        return await self.create_project(ProjectDraft(frames=frames(1), scenes={}), NOON)
+    async def attempts(self, project_id: ProjectId, fingerprints: Collection[Fingerprint]) -> Sequence[Clip]:
+        self.asked_for_attempts += 1
+        return await super().attempts(project_id, fingerprints)
+
+    async def new_project(self, scene: Mapping[str, object] | None = None) -> ProjectId:
+        draft = ProjectDraft(frames=frames(1), scenes={"1": scene or {}})
+        return await self.create_project(draft, NOON)
+
+
+def paid(state: ProjectState) -> list[SceneKey]:
+    return [scene for scene, quote in state.quotes(None).items() if quote.paid]
 
 
 @pytest.fixture
@@ -44,7 +58,7 @@ async def store(tmp_path: Path) -> AsyncIterator[CountingStore]:
 
 @pytest.fixture
 async def watcher(store: CountingStore) -> AsyncIterator[Watcher]:
-    watching = Watcher(store)
+    watching = Watcher(store, PLANNER)
     looking = asyncio.create_task(watching.run())
     yield watching
     looking.cancel()
@@ -137,3 +151,49 @@ async def test_who_knows_more_than_this_copy_has_seen_is_not_set_back(
         assert first.state.sequence < now == update.state.sequence
         assert not update.whole
         assert len(update.state.changed_since(update.since)) == 1
+
+
+async def test_clip_that_is_what_the_project_asks_for_costs_no_question_about_attempts(
+    store: CountingStore, watcher: Watcher
+) -> None:
+    project_id = await store.new_project(LEAVES)
+    async with aclosing(await watcher.watch(project_id, Operator(), 0)) as stream:
+        await anext(stream)
+        (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+        watcher.look_soon()
+        assert paid((await anext(stream)).state) == ["1"]
+        await store.save([failed(one)], NOON)
+        watcher.look_soon()
+        assert paid((await anext(stream)).state) == []
+    assert store.asked_for_attempts == 0
+
+
+async def test_edit_costs_one_question_about_attempts_however_many_watch(
+    store: CountingStore, watcher: Watcher
+) -> None:
+    project_id = await store.new_project(LEAVES)
+    await store.record(project_id, [clip(project_id=project_id)], NOON)
+    streams = [await watcher.watch(project_id, Operator(), 0) for _ in range(50)]
+    for stream in streams:
+        await anext(stream)
+    await store.choose(project_id, Choice(FAST), NOON)
+    watcher.look_soon()
+    for stream in streams:
+        update = await anext(stream)
+        assert (update.whole, paid(update.state)) == (True, [])
+        assert [update.state.outdated(one) for one in update.state.clips.values()] == [True]
+        await stream.aclose()
+    assert store.asked_for_attempts == 1
+
+
+async def test_older_clip_that_comes_after_an_edit_was_taken_back_is_paid_from_then_on(
+    store: CountingStore, watcher: Watcher
+) -> None:
+    project_id = await store.new_project(LEAVES)
+    (older,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
+    await store.record(project_id, [clip(project_id=project_id, prompt="A boat arrives.")], NOON)
+    async with aclosing(await watcher.watch(project_id, Operator(), 0)) as stream:
+        assert paid((await anext(stream)).state) == ["1"]
+        await store.save([failed(older)], NOON)
+        watcher.look_soon()
+        assert paid((await anext(stream)).state) == []

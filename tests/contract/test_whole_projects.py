@@ -19,7 +19,7 @@ from service.stores.sqlite import SQLiteStore
 from service.workflow.ports import Duplicate, ProjectDraft, Store
 from service.workflow.projects import Projects
 from service.workflow.watch import Watcher
-from tests.builders import LITE, NOON, SETTINGS, clip, failed, frames, succeeded
+from tests.builders import LITE, NOON, PLANNER, SETTINGS, clip, failed, frames, succeeded
 from tests.contract.test_workflow import SUCCESS, Parts, event, running_parts
 from tests.doubles import NO_TRACE
 from tests.identities import ALICE, BOB
@@ -34,7 +34,7 @@ async def project_id(store: Store) -> ProjectId:
 
 
 def projects_of(store: Store) -> Projects:
-    return Projects(store, lambda: LATER, lambda: None)
+    return Projects(store, lambda: LATER, lambda: None, PLANNER)
 
 
 async def read(store: Store, project_id: ProjectId) -> Project:
@@ -272,7 +272,7 @@ async def test_webhook_reaches_a_clip_of_a_deleted_project(parts: Parts) -> None
 async def test_generating_a_duplicate_buys_only_what_did_not_come_along(parts: Parts) -> None:
     project_id = await stored(parts, scenes=3)
     await parts.generator.generate(project_id, Operator(), Choice(LITE))
-    projects = Projects(parts.store, parts.clock, lambda: None)
+    projects = Projects(parts.store, parts.clock, lambda: None, PLANNER)
     new_id = await projects.duplicate(project_id, Operator())
     again = await parts.generator.generate(new_id, Operator())
     assert [scene.status for scene in again.scenes] == ["completed"] * 3
@@ -283,7 +283,7 @@ async def test_generating_a_duplicate_buys_only_what_did_not_come_along(parts: P
 
 @pytest.fixture
 async def watcher(store: Store) -> AsyncIterator[Watcher]:
-    watching = Watcher(store)
+    watching = Watcher(store, PLANNER)
     looking = asyncio.create_task(watching.run())
     yield watching
     looking.cancel()

@@ -24,7 +24,6 @@ from service.clips.outcomes import (
 )
 from service.clips.ownership import Operator
 from service.clips.progress import Progress
-from service.clips.prompts import PromptRules
 from service.errors import ProviderUnavailable, StoreRefused, StoreUnavailable
 from service.logs import Redactor
 from service.metrics import Metrics
@@ -38,7 +37,7 @@ from service.workflow.poll import Poller, PollerHealth
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import MAX_FRAME_BYTES, Submitter
-from tests.builders import CATALOGUE, VIDEO_URL, MovableClock, clip, frames
+from tests.builders import PLANNER, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
 from tests.scrape import Scrape
 
@@ -81,8 +80,7 @@ class Parts:
             self.submitter,
             self.clock,
             policy,
-            CATALOGUE,
-            PromptRules(),
+            PLANNER,
             unwatched,
         )
 

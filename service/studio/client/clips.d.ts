@@ -55,6 +55,22 @@ export interface Job {
   adopted: boolean;
   /** Whether it came along when the project was duplicated, and so cost nothing more. */
   copied: boolean;
+  /** Whether the project asks for something else for this scene by now. */
+  outdated: boolean;
+}
+
+/** What making a scene's clip costs, as the project asks for it now. */
+export interface Quote {
+  /** As it is sent. */
+  prompt: string;
+  /** The seconds that are made. */
+  duration_s: number;
+  /** The seconds that the scene asks for, where the model makes others; else null. */
+  wanted_s: number | null;
+  /** Null where the price is not known. */
+  usd: number | null;
+  /** A clip for exactly this is there or may still come, so that asking for it costs nothing. */
+  paid: boolean;
 }
 
 /** A clip that was made before the service kept a ledger, of a project of which that has none. */
@@ -121,6 +137,10 @@ export interface Project extends ProjectRow {
   frames: unknown;
   /** Why, as they are now, no clip can be made of scenes, by their keys. */
   problems: Record<string, string>;
+  /** The price of each scene that can be made now, by its key; empty where the project's model is not allowed any more. */
+  quotes: Record<string, Quote>;
+  /** What a second of the next clips costs; null where that is not known. */
+  usd_per_second: number | null;
   /** What the next clips are made with: what was chosen, else the installation's default. */
   model: string;
   resolution: string;
@@ -156,6 +176,8 @@ export interface SceneResult {
   error?: string;
   /** What may be billed beside a clip that was bought again. */
   warning?: string;
+  /** That the clip has other seconds than were asked for. */
+  note?: string;
 }
 
 interface Counts {

@@ -302,7 +302,19 @@ function merged(project, news) {
   const shown = (job) => (job.settled_at ? (job.video_url ?? "failed") : "pending");
   const clips = Object.fromEntries(inOrder.map((job) => [job.task_uuid, shown(job)]));
   // The first job means that the ledger has taken over.
-  return { ...project, ...news, jobs: inOrder, clips, earlier: [] };
+  return { ...project, ...news, jobs: inOrder, clips, earlier: [], quotes: quoted(project, news) };
+}
+
+/** The quotes after news: at prices of now, and with what is paid by the jobs that are what is asked for. */
+function quoted({ quotes }, { usd_per_second: price, jobs }) {
+  const paid = new Map(jobs.filter((job) => !job.outdated).map((job) => [job.scene, job.stage !== "failed"]));
+  const usd = ({ duration_s: seconds }) => (price === null ? null : Math.round(seconds * price * 10_000) / 10_000);
+  return Object.fromEntries(
+    Object.entries(quotes ?? {}).map(([scene, quote]) => [
+      scene,
+      { ...quote, usd: usd(quote), paid: paid.get(scene) ?? quote.paid },
+    ]),
+  );
 }
 
 /** Gives a function that takes an event stream's text in pieces, however they are cut. */
