@@ -292,8 +292,8 @@ def _option_sentence(error: Any) -> str:
 
 
 def _require_demo_extra() -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("av", "PIL")):
-        _refuse("This command needs more libraries. Install them with: pip install -e '.[demo]'")
+    if importlib.util.find_spec("av") is None:
+        _refuse("This command needs one more library. Install it with: pip install -e '.[demo]'")
 
 
 def _refuse(message: str) -> NoReturn:

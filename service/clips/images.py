@@ -9,6 +9,7 @@ from enum import StrEnum
 MAX_IMAGE_BYTES = 20_000_000
 
 _KEPT_NAME = re.compile(r"[0-9a-f]{64}(\.[a-z]+)")
+_SMALL = ".small.webp"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 # Start-of-frame markers; C4, C8 and CC in their midst mean something else.
@@ -33,6 +34,17 @@ def kept_image_type(name: str) -> ImageType | None:
     """Tell the kind of a kept image by its name, which is the SHA-256 of its content; None for any other."""
     match = _KEPT_NAME.fullmatch(name)
     return next((kind for kind in ImageType if match and kind.suffix == match[1]), None)
+
+
+def small_name(name: str) -> str:
+    """Name the small version of a kept image, which lies beside it; the client's `smallUrl` says the same."""
+    return name + _SMALL
+
+
+def original_name(name: str) -> str | None:
+    """Name the kept image that this is the small version of; None if it is none, as far as the name tells."""
+    original = name.removesuffix(_SMALL)
+    return original if original != name and kept_image_type(original) is not None else None
 
 
 @dataclass(frozen=True, slots=True)

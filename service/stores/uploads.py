@@ -2,6 +2,9 @@
 
 Their names are the SHA-256 of their content: the same image is kept once, and nobody guesses the name of one
 that they don't have. Nothing is ever deleted, since a project may be generated again at any time.
+
+Beside each lies a small version for the page, as far as one can be made: in the folder once somebody asks for
+it, in the bucket since the upload.
 """
 
 import asyncio
@@ -14,12 +17,16 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import structlog
 from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
-from service.clips.images import ImageType, kept_image_type
+from service.clips.images import ImageType, kept_image_type, original_name, small_name
 from service.errors import StoreUnavailable
+from service.stores.small_images import small_version
 from service.stores.supabase import ONCE_MORE
+
+log = structlog.get_logger(__name__)
 
 BUCKET = "images"
 # For each part of a request; twenty megabytes come in many.
@@ -41,12 +48,25 @@ class LocalUploads:
         return f"{self._path}/{name}"
 
     async def find(self, name: str) -> tuple[Path, ImageType] | None:
-        """Find a kept image by its name; None for any other name."""
+        """Find a kept image, or its small version, by its name; None for any other name."""
+        if (original := original_name(name)) is not None:
+            return await self._find_small(original)
         image_type = kept_image_type(name)
         path = self._folder / name
         if image_type is None or not await asyncio.to_thread(path.is_file):
             return None
         return path, image_type
+
+    async def _find_small(self, original: str) -> tuple[Path, ImageType] | None:
+        path = self._folder / small_name(original)
+        if await asyncio.to_thread(path.is_file):
+            return path, ImageType.WEBP
+        image = await self.read(original)
+        small = None if image is None else await small_version(image, original)
+        if small is None:
+            return None
+        await asyncio.to_thread(self._write, path.name, small)
+        return path, ImageType.WEBP
 
     async def sizes(self, names: Collection[str]) -> Mapping[str, int]:
         """Give the sizes of kept images in bytes; what can't be read is left out."""
@@ -106,14 +126,9 @@ class SupabaseUploads:
 
     async def keep(self, image: bytes, image_type: ImageType) -> str:
         """Keep an image for good; gives its public URL."""
-        if self._client is None:
-            raise StoreUnavailable("The store is not open. Call again when the service has started.")
-        bucket, name = self._client.storage.from_(BUCKET), _name(image, image_type)
-        # The same content may come again: it replaces itself.
-        options = {"content-type": image_type.value, "cache-control": str(_YEAR_S), "upsert": "true"}
+        name = _name(image, image_type)
         try:
-            await ONCE_MORE.copy()(bucket.upload, name, image, options)
-            return await bucket.get_public_url(name)
+            url = await self._put(name, image, image_type)
         except StorageApiError as error:
             raise StoreUnavailable(
                 f"Supabase did not keep the image ({error.code}, {error.status}). See that the project has a "
@@ -125,6 +140,27 @@ class SupabaseUploads:
                 f"Supabase's storage can't be reached ({type(error).__name__}). Upload the image again; if "
                 "it stays so, check SUPABASE_URL and the state of the Supabase project."
             ) from error
+        await self._keep_small(name, image)
+        return url
+
+    async def _keep_small(self, name: str, image: bytes) -> None:
+        small = await small_version(image, name)
+        if small is None:
+            return
+        try:
+            await self._put(small_name(name), small, ImageType.WEBP)
+        except (StorageApiError, httpx.HTTPError) as error:
+            # The page shows the image itself then.
+            log.warning("an upload has no small version", upload=name, error=type(error).__name__)
+
+    async def _put(self, name: str, content: bytes, image_type: ImageType) -> str:
+        if self._client is None:
+            raise StoreUnavailable("The store is not open. Call again when the service has started.")
+        bucket = self._client.storage.from_(BUCKET)
+        # The same content may come again: it replaces itself.
+        options = {"content-type": image_type.value, "cache-control": str(_YEAR_S), "upsert": "true"}
+        await ONCE_MORE.copy()(bucket.upload, name, content, options)
+        return await bucket.get_public_url(name)
 
     async def find(self, name: str) -> tuple[Path, ImageType] | None:  # noqa: ARG002 - the port's signature
         """Find nothing: Supabase itself gives the images out."""

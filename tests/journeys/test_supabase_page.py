@@ -90,8 +90,10 @@ async def test_upload_lies_in_the_bucket_and_anyone_with_its_url_reads_it(
 
 
 async def test_same_image_is_kept_once_in_the_bucket(world: World, supabase: Supabase) -> None:
-    assert await upload(world, image()) == await upload(world, image())
-    assert len(supabase.storage.objects) == 1
+    _, stored = await upload(world, image())
+    assert (201, stored) == await upload(world, image())
+    name = stored["url"].rpartition("/")[2]
+    assert {path for _, path in supabase.storage.objects} == {name, f"{name}.small.webp"}
 
 
 async def test_without_the_bucket_an_upload_is_503_and_says_what_to_create(

@@ -341,6 +341,9 @@ export class ClipsError extends Error {
   readonly answer: ErrorAnswer;
 }
 
+/** Where the small version of an uploaded frame is, else the frame itself; show the frame if that does not load. */
+export function smallUrl(frame: string): string;
+
 export function createClips(options?: ClipsOptions): Clips;
 
 /** How much of a clip's way is behind it at the time `now`, from 0 to 0.99; 1 only when it has ended. */

@@ -29,6 +29,15 @@ export class ClipsError extends Error {
   }
 }
 
+// What the service names uploads, in its own folder or in Supabase's bucket.
+const UPLOAD = /\/(uploads|storage\/v1\/object\/public\/images)\/[0-9a-f]{64}\.(png|jpg|webp)$/;
+
+/**
+ * Where the small version of a frame is, if it is an upload; else the frame itself. Some uploads have none: show the frame
+ * where the small version does not load.
+ */
+export const smallUrl = (frame) => (UPLOAD.test(frame) ? `${frame}.small.webp` : frame);
+
 export function createClips({ url = "", token } = {}) {
   const base = url.replace(/\/+$/, "");
 

@@ -1,4 +1,5 @@
 /** Small helpers around the DOM. No text ever becomes markup here. */
+import { smallUrl } from "/client/clips.js";
 
 /** Makes an element: attributes, `on…` listeners, and children that are nodes, texts or absent. */
 export function h(tag, attributes = {}, ...children) {
@@ -55,13 +56,17 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A frame's picture, or a quiet sign in its place where it can't be shown. */
-export function picture(url, alt, attributes = {}) {
+/** A frame's picture, small where there is a small version, or a quiet sign in its place where it can't be shown. */
+export function picture(url, alt) {
   const missing = () =>
     h("span", { class: "no-picture", role: "img", "aria-label": `${alt}: no picture` }, icon("image", 20));
   if (!isShowable(url)) return missing();
-  const image = h("img", { src: url, alt, decoding: "async", ...attributes });
-  image.addEventListener("error", () => image.replaceWith(missing()));
+  // Loading comes first: an image that has its source already begins to load.
+  const image = h("img", { loading: "lazy", decoding: "async", alt, src: smallUrl(url) });
+  image.addEventListener("error", () => {
+    if (image.getAttribute("src") === url) image.replaceWith(missing());
+    else image.src = url;
+  });
   return image;
 }
 

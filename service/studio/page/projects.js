@@ -205,7 +205,7 @@ function card(project) {
     h(
       "div",
       { class: "strip", "data-frames": String(Math.max(1, frames.length)) },
-      frames.length ? frames.map((url) => picture(url, "", { loading: "lazy" })) : picture("", "No frames"),
+      frames.length ? frames.map((url) => picture(url, "")) : picture("", "No frames"),
     ),
     h(
       "div",

@@ -1,7 +1,7 @@
 /** A scene's card: both frames, what happens in between, and its clip or how far that is. */
 import { describe, dollars, linkText } from "./words.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
-import { shareDone } from "/client/clips.js";
+import { shareDone, smallUrl } from "/client/clips.js";
 
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -147,7 +147,7 @@ export class SceneCard extends HTMLElement {
   #video(job, poster) {
     const video = h("video", {
       src: job.video_url,
-      poster: isShowable(poster) ? poster : null,
+      poster: isShowable(poster) ? smallUrl(poster) : null,
       controls: true,
       playsinline: true,
       preload: "metadata",

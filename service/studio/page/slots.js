@@ -1,5 +1,5 @@
 /** A slot for one frame: it takes a file or a URL, uploads or looks at it at once, and says what is wrong with it. */
-import { h, icon, isShowable, setText } from "./dom.js";
+import { h, icon, isShowable, picture, setText } from "./dom.js";
 
 const MB = 1_000_000;
 // Nobody looks at a URL that is still being typed.
@@ -46,8 +46,9 @@ export function frameSlot({ clips, config, name, onChange, onMove = () => {}, ta
   slot.element = h("div", { class: "slot-box" }, target, url, wrong, doubt);
 
   function show() {
-    const image = slot.preview && h("img", { src: slot.preview, alt: "", decoding: "async", draggable: "false" });
-    preview.replaceChildren(image || icon("image", 20));
+    const image = slot.preview ? picture(slot.preview, "") : icon("image", 20);
+    image.draggable = false;
+    preview.replaceChildren(image);
     target.draggable = Boolean(slot.url && !slot.loading);
     target.classList.toggle("filled", Boolean(slot.url));
     target.classList.toggle("loading", Boolean(slot.loading));
