@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.metadata import version
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -143,6 +144,12 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     videos = VideoReader(video_url_check(settings.video_hosts))
     planner = Planner(settings.catalogue, settings.prompts, frame_rules)
     watcher, metrics = Watcher(store, planner), Metrics()
+    metrics.set_up(
+        release=version("clip-service"),
+        store="sqlite" if settings.supabase_url is None else "supabase",
+        webhooks=callbacks.enabled,
+        uploaded_frames=settings.frames_delivery.way,
+    )
     past = Past(store, video_model)
     settler = Settler(
         store, policy, clock, Redactor(settings.secrets).text, watcher.look_soon, metrics, past.learn

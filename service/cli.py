@@ -17,7 +17,7 @@ from service.logs import configure_logs
 from service.options import with_options
 from service.sandbox.options import SandboxOptions
 from service.settings import Settings, SettingsRefused, load_settings
-from service.terminal.commands import terminal_commands
+from service.terminal.commands import service_token, service_url, terminal_commands
 
 # In-flight requests get this long after SIGTERM; a submission takes longer only while Runware is down, and
 # then goes on after the next start.
@@ -34,6 +34,10 @@ main = typer.Typer(
     pretty_exceptions_enable=False,
 )
 main.add_typer(terminal_commands)
+
+
+def _url_of_service(value: str | None) -> str | None:
+    return None if value is None else service_url(value)
 
 
 def _show_version(wanted: bool) -> None:
@@ -191,12 +195,26 @@ def doctor(
     report: Annotated[
         Path, typer.Option(dir_okay=False, help="Where --spend writes its report, as JSON.")
     ] = Path("doctor-report.json"),
+    url: Annotated[
+        str | None,
+        typer.Option(
+            callback=_url_of_service,
+            help="Ask the service that runs at this address instead, with the token of CLIPS_TOKEN, else "
+            "SERVICE_TOKEN, in the environment.",
+        ),
+    ] = None,
 ) -> None:
     """Check the settings, the database, Runware's key and credit, and PUBLIC_URL; say what to do about each.
 
     Without --spend it spends nothing. An embedded database is opened as a start does. Exits with 0 if all is
     well, with 1 if not or if no clip was bought, with 2 if it was used wrongly.
     """
+    if url is not None:
+        if spend is not None or yes or probe_resend:
+            _refuse("--url asks a running service and buys nothing: leave --spend and its options out.")
+        from service.doctor.command import run_doctor_on_service  # noqa: PLC0415 - as for `serve`
+
+        raise typer.Exit(run_doctor_on_service(url, service_token()))
     if spend is None and (yes or probe_resend):
         _refuse("--yes and --probe-resend go with --spend.")
     if spend is not None and not (yes or sys.stdin.isatty()):

@@ -67,7 +67,18 @@ class Metrics:
         self._preflights_refused = self._counter(
             "preflights_refused", "Questions of browsers that were answered with no", "reason"
         )
+        self._info = Gauge(
+            "info",
+            "How this process was set up; always 1",
+            ("release", "store", "webhooks", "uploaded_frames"),
+            namespace=_NAMESPACE,
+            registry=self._registry,
+        )
         self._show_zeros()
+
+    def set_up(self, *, release: str, store: str, webhooks: bool, uploaded_frames: str) -> None:
+        """Show how the process was set up: whether webhooks are asked for, how uploaded frames get out."""
+        self._info.labels(release, store, "asked_for" if webhooks else "none", uploaded_frames).set(1)
 
     def clip_settled(self, clip: Clip) -> None:
         """Count a clip's end, how long it took and what it cost."""

@@ -1,13 +1,17 @@
 """Stand-ins for the world, for tests of one part alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+
+from aiohttp import web
 
 from service.clips.estimate import PastClip
 from service.clips.models import Clip, Failure, FailureKind, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome, Unknown
 from service.errors import StoreRefused, StoreUnavailable
+from service.serving import listen
 from service.stores.sqlite import SQLiteStore
 
 NO_TRACE = Unknown(Failure(FailureKind.LOST, "noTrace", "Runware has no record of the task."))
@@ -84,3 +88,18 @@ class WatchedStore(SQLiteStore):
         if self.failing:
             raise StoreUnavailable("The database is gone.")
         return await super().past_clips(limit)
+
+
+@asynccontextmanager
+async def answering(
+    respond: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Serve something that is not the clip service; gives its URL."""
+    listening, url = listen()
+    runner = web.ServerRunner(web.Server(respond))
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    try:
+        yield url
+    finally:
+        await runner.cleanup()

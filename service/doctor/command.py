@@ -15,6 +15,7 @@ from service.doctor.examination import examine
 from service.doctor.findings import Finding, Verdict, redacted, report_json
 from service.doctor.probe import offer_within, probe
 from service.doctor.purchase import PURCHASE, Offer, covers_second_bill
+from service.doctor.remote import examine_service
 from service.errors import StoreUnavailable
 from service.logs import Redactor, configure_logs
 from service.serving import run_until_signal
@@ -64,6 +65,13 @@ def run_doctor_before_start() -> bool:
     if settings is not None:
         asyncio.run(told.tell_all(examine(settings, public_url=False)))
     return not told.failed()
+
+
+def run_doctor_on_service(url: str, token: str | None) -> int:
+    """Examine the service that runs at an address; gives the exit code, 0 if all is well."""
+    told = _Told(Redactor([token] if token else []).text)
+    asyncio.run(told.tell_all(examine_service(url, token)))
+    return 1 if told.failed() else 0
 
 
 def _told_settings(told: _Told) -> Settings | None:

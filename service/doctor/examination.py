@@ -13,7 +13,15 @@ from service.clips.estimate import PastClip, price
 from service.clips.frames import FramesWay
 from service.clips.models import TaskUUID
 from service.doctor.account import Access, accepts_key, access, credit_finding, key_finding
-from service.doctor.findings import Finding, Verdict
+from service.doctor.findings import (
+    APPLY_MIGRATIONS,
+    DATABASE_IS_COMPLETE,
+    NO_WEBHOOKS,
+    SET_PUBLIC_URL,
+    Finding,
+    Verdict,
+)
+from service.doctor.standing import sign_in_finding
 from service.errors import ClipNotFound, StoreUnavailable, Unauthorized
 from service.runware.account import Account, read_account
 from service.runware.tasks import account_task, status_task
@@ -51,9 +59,9 @@ async def _database(settings: Settings) -> Finding:
             part,
             Verdict.FAILED,
             f"It is reached, and lacks {', '.join(missing)}.",
-            "Apply them: supabase db push --workdir deploy --remote, or clips migrate --print piped to psql.",
+            APPLY_MIGRATIONS,
         )
-    return Finding(part, Verdict.OK, "It is reached, and has all that this release needs.")
+    return Finding(part, Verdict.OK, DATABASE_IS_COMPLETE)
 
 
 def _database_settings(settings: Settings) -> str:
@@ -104,8 +112,8 @@ async def public_url_finding(settings: Settings) -> Finding:
         return Finding(
             part,
             Verdict.WARNING,
-            "It is not set: no webhook is asked for, and the poller finds all results.",
-            "Set it, and WEBHOOK_SECRET, to have results the moment they are there.",
+            NO_WEBHOOKS,
+            SET_PUBLIC_URL,
         )
     body = {"taskUUID": job, "status": "error", "error": {"code": "doctor", "message": "No such job."}}
     try:
@@ -133,30 +141,11 @@ def _frames(settings: Settings) -> Finding:
 
 
 def page_finding(settings: Settings) -> Finding:
-    """Say who can sign in on the page beside Supabase, and so whether anybody sees a project on it."""
-    part = "Page"
-    accounts, operators = bool(settings.supabase_anon_key), settings.service_token is not None
-    if accounts and operators:
-        found = "The project's users can sign in on it, and operators by the SERVICE_TOKEN."
-        return Finding(part, Verdict.OK, found)
-    if operators:
-        found = "Operators can sign in on it by the SERVICE_TOKEN, users can't: SUPABASE_ANON_KEY is not set."
-        return Finding(part, Verdict.OK, found)
-    if accounts and settings.allow_anon:
-        return Finding(
-            part,
-            Verdict.WARNING,
-            "The project's users can sign in on it; where the application has none, nobody sees a project.",
-            "Set SERVICE_TOKEN, restart, and sign in on the page as operator.",
-        )
-    if accounts:
-        return Finding(part, Verdict.OK, "The project's users can sign in on it.")
-    return Finding(
-        part,
-        Verdict.WARNING,
-        "Nobody can sign in on it: neither SUPABASE_ANON_KEY nor SERVICE_TOKEN is set.",
-        "Set SUPABASE_ANON_KEY to the project's anon or publishable key for its users, or SERVICE_TOKEN for "
-        "operators, and restart.",
+    """Say who can sign in on the page beside Supabase, by the settings."""
+    return sign_in_finding(
+        accounts=bool(settings.supabase_anon_key),
+        operators=settings.service_token is not None,
+        allow_anon=settings.allow_anon,
     )
 
 

@@ -13,6 +13,12 @@ from service.runware.answers import NoJSON, Reply
 _TELLING_KEYS = frozenset({"code", "currency", "operation", "status", "taskType"})
 _NAME = re.compile(r"[\w.-]{1,60}")
 _MOST_ELEMENTS = 3
+DATABASE_IS_COMPLETE = "It is reached, and has all that this release needs."
+APPLY_MIGRATIONS = (
+    "Apply them: supabase db push --workdir deploy --remote, or clips migrate --print piped to psql."
+)
+SET_PUBLIC_URL = "Set PUBLIC_URL, and WEBHOOK_SECRET, to have results the moment they are there."
+NO_WEBHOOKS = "PUBLIC_URL is not set: no webhook is asked for, and the poller finds all results."
 
 
 class Verdict(StrEnum):

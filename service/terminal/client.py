@@ -204,7 +204,7 @@ class ServiceClient:
 
     def _away(self, error: Exception) -> ServiceAway:
         return ServiceAway(
-            f"The service at {self._url} can't be reached: {_reason(error)}. "
+            f"The service at {self._url} can't be reached: {reason_of(error)}. "
             "Start it with clips serve, or correct --url or CLIPS_URL."
         )
 
@@ -237,7 +237,8 @@ async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         raise DownloadFailed("It broke off. Run the command again.") from None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say in a few words why a request got no answer."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -31,7 +31,8 @@ _LIST_EXIT_CODES = (
 )
 
 
-def _service_url(value: str) -> str:
+def service_url(value: str) -> str:
+    """Give the address of a service that an option names. Raises typer.BadParameter."""
     try:
         return http_url(value)
     except ValueError as wrong:
@@ -47,7 +48,7 @@ class _State(StrEnum):
 
 _Project = Annotated[UUID, typer.Argument(metavar="PROJECT", help="The project's id.")]
 _URL = Annotated[
-    str, typer.Option(envvar="CLIPS_URL", callback=_service_url, help="Address of the running service.")
+    str, typer.Option(envvar="CLIPS_URL", callback=service_url, help="Address of the running service.")
 ]
 _JSON = Annotated[
     bool, typer.Option("--json", help="Print JSON: one document, or with --watch one a line for each change.")
@@ -152,8 +153,13 @@ def projects(
 def _terminal(url: str, *, as_json: bool) -> "Terminal":
     from service.terminal.running import Terminal  # noqa: PLC0415 - imports that no other command needs
 
+    return Terminal(url, service_token(), as_json)
+
+
+def service_token() -> str | None:
+    """Take the service's token from the environment. Raises typer.Exit, if it can't be one."""
     token = os.environ.get("CLIPS_TOKEN") or os.environ.get("SERVICE_TOKEN")
     if token and not re.fullmatch(r"[!-~]+", token):
         typer.echo("CLIPS_TOKEN or SERVICE_TOKEN is no token: it holds spaces or strange letters.", err=True)
         raise typer.Exit(2)
-    return Terminal(url, token, as_json)
+    return token or None

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from service.sandbox.server import Sandbox
 from service.stores.supabase_schema import MIGRATIONS
+from tests.doubles import answering
 from tests.guide import PUBLIC_URL, RUNWARE_API_URL, blocks
 from tests.harness import SANDBOX_KEY, WEBHOOK_SECRET, sandbox_options
 from tests.postgres import BARE, Postgres
@@ -182,3 +184,108 @@ async def test_database_that_can_not_be_reached_is_found(installation: Installat
 async def test_migrate_wants_to_know_what_to_do(tmp_path: Path) -> None:
     code, said = await run_command("migrate", cwd=tmp_path)
     assert (code, said) == (2, "Say one of --check and --print.\n")
+
+
+OPERATOR = "token-of-the-operators"
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a running service that asks for a token."""
+    async with (
+        Sandbox(sandbox_options(), files=tmp_path / "videos").serving() as sandbox_url,
+        ServiceProcess(sandbox_url, tmp_path, SERVICE_TOKEN=OPERATOR) as service,
+    ):
+        yield service.url
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder in which nothing says how the service is set up."""
+    (tmp_path / "elsewhere").mkdir()
+    return tmp_path / "elsewhere"
+
+
+async def doctor_of(url: str, elsewhere: Path, token: str = OPERATOR) -> tuple[int, str]:
+    """Ask a service from elsewhere, with no setting but the token."""
+    variables = {"CLIPS_TOKEN": token} if token else {}
+    code, said = await run_command("doctor", "--url", url, cwd=elsewhere, variables=variables)
+    assert OPERATOR not in said
+    assert "Traceback" not in said
+    return code, said
+
+
+async def test_running_service_is_found_well_from_elsewhere(running: str, elsewhere: Path) -> None:
+    code, said = await doctor_of(running, elsewhere)
+    assert code == 0, said
+    # The service of this test is on this machine, and has no Supabase.
+    as_documented = said.replace(running, PUBLIC_URL)
+    for here, there in (
+        (
+            "Uploaded frames are sent along with their clips.",
+            "Runware fetches uploaded frames by their URLs.",
+        ),
+        ("in a file of its own, for one copy alone", "in Supabase"),
+    ):
+        as_documented = as_documented.replace(here, there)
+    assert f"$ clips doctor --url {PUBLIC_URL}\n{as_documented}" in blocks("")
+    assert not (elsewhere / "clips.db").exists(), "it opens no database of its own"
+
+
+async def test_running_service_tells_everybody_how_it_stands(running: str, elsewhere: Path) -> None:
+    code, said = await doctor_of(running, elsewhere, token="")
+    assert code == 0
+    assert [line.split()[:2] for line in said.splitlines() if line[0] != " "] == [
+        ["ok", "Service"],
+        ["ok", "Release"],
+        ["ok", "Database"],
+        ["ok", "Poller"],
+        ["ok", "Page"],
+        ["untold", "Token"],
+    ]
+    assert "Set CLIPS_TOKEN" in said
+
+
+async def test_wrong_token_of_a_running_service_is_found(running: str, elsewhere: Path) -> None:
+    code, said = await doctor_of(running, elsewhere, token="another-token-0123456")
+    assert code == 1
+    assert "failed   Token       The service refuses it" in said
+
+
+async def test_service_that_is_away_is_found(elsewhere: Path) -> None:
+    code, said = await doctor_of("http://127.0.0.1:9", elsewhere)
+    assert code == 1
+    assert "failed   Service     http://127.0.0.1:9 can't be reached: Connection refused" in said
+
+
+async def test_no_redirect_takes_the_token_to_another_host(elsewhere: Path) -> None:
+    seen: list[str] = []
+
+    async def other_host(request: web.BaseRequest) -> web.Response:
+        seen.append(request.path)
+        return web.json_response({"status": "ok"})
+
+    async with answering(other_host) as target:
+
+        async def redirecting(request: web.BaseRequest) -> web.Response:
+            if request.path == "/healthz":
+                return web.json_response({"status": "ok"})
+            raise web.HTTPTemporaryRedirect(target + request.path)
+
+        async with answering(redirecting) as url:
+            code, said = await doctor_of(url, elsewhere)
+    assert code == 1
+    assert "failed   Token       /metrics does not answer as the service does (HTTP 307)" in said
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--url", "http://127.0.0.1:9", "--spend", "1", "--yes"), "--url asks a running service"),
+        (("--url", "clips.example.com"), "write a whole http(s) URL"),
+    ],
+)
+async def test_wrong_use_of_url_is_refused(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    code, said = await run_command("doctor", *arguments, cwd=tmp_path)
+    assert (code, says in said) == (2, True), said

@@ -7,8 +7,7 @@ import pty
 import re
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from aiohttp import web
 
 from service.sandbox.server import Sandbox
 from service.serving import listen
+from tests.doubles import answering
 from tests.harness import World, running_world, sandbox_options
 from tests.process import COMMAND, ServiceProcess, environment, run_command
 
@@ -64,21 +64,6 @@ async def read_until(stream: asyncio.StreamReader | None, text: str) -> str:
         while text not in (line := (await stream.readline()).decode()):
             assert line, f"{text!r} was never printed"
         return line
-
-
-@asynccontextmanager
-async def answering(
-    respond: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-) -> AsyncIterator[str]:
-    """Serve something that is not the clip service; gives its URL."""
-    listening, url = listen()
-    runner = web.ServerRunner(web.Server(respond))
-    await runner.setup()
-    await web.SockSite(runner, listening).start()
-    try:
-        yield url
-    finally:
-        await runner.cleanup()
 
 
 async def test_clips_are_made_with_the_model_that_is_named_and_the_project_keeps_it(
