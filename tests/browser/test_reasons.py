@@ -13,6 +13,11 @@ from tests.harness import running_world
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SIZES = [{"width": 1280, "height": 860}, {"width": 390, "height": 844}]
+REFUSED = "Runware refused it as it was asked for. Change the prompt or the frames, or choose another model."
+NOT_ALLOWED = (
+    "There is a video, but the service is not set up to take it from where it lies. Ask whoever runs the "
+    "service to allow that, then retry it: it is looked for again before anything is paid."
+)
 TASK = "0f4b1d2e-5a6b-4c7d-8e9f-0a1b2c3d4e5f"
 
 
@@ -26,7 +31,9 @@ def failing(*failed: int, of: int) -> dict[str, Any]:
 async def shares(bar: Locator) -> dict[str, tuple[float, str]]:
     """Each part of a project's bar by its class: how far it reaches, and its colour."""
     parts: dict[str, tuple[float, str]] = await bar.locator("progress").evaluate_all(
-        "(all) => Object.fromEntries(all.map((one) => [one.className, [one.value, getComputedStyle(one).color]]))"
+        """(all) => Object.fromEntries(
+            all.map((one) => [one.className, [one.value, getComputedStyle(one).color]])
+        )"""
     )
     return parts
 
@@ -119,8 +126,7 @@ async def test_clip_that_failed_beside_one_that_was_not_ordered_is_retried_alone
         ),
         (
             {"kind": "rejected", "message": f"Invalid value for taskUUID {TASK}.", "detail": ""},
-            "Failed: Runware refused it as it was asked for. "
-            "Change the prompt or the frames, or choose another model.",
+            f"Failed: {REFUSED}",
         ),
         (
             {"kind": "provider", "message": f"The job {TASK} failed.", "detail": ""},
@@ -132,8 +138,7 @@ async def test_clip_that_failed_beside_one_that_was_not_ordered_is_retried_alone
         ),
         (
             {"kind": "rejected", "message": "Runware refused the request with HTTP 400.", "detail": ""},
-            "Failed: Runware refused it as it was asked for. "
-            "Change the prompt or the frames, or choose another model.",
+            f"Failed: {REFUSED}",
         ),
         (
             {"kind": "account", "message": "Invalid API key.", "detail": ""},
@@ -141,8 +146,7 @@ async def test_clip_that_failed_beside_one_that_was_not_ordered_is_retried_alone
         ),
         (
             {"kind": "timeout", "code": "videoHostRefused", "message": "Mend VIDEO_HOSTS.", "detail": ""},
-            "Failed: There is a video, but the service is not set up to take it from where it lies. Ask whoever "
-            "runs the service to allow that, then retry it: it is looked for again before anything is paid.",
+            f"Failed: {NOT_ALLOWED}",
         ),
     ],
 )
