@@ -10,8 +10,11 @@ TaskUUID = NewType("TaskUUID", str)
 Fingerprint = NewType("Fingerprint", str)
 UserId = NewType("UserId", str)
 
-
 THUMBNAILS = 6
+# What helps where Runware refuses the key, or the account has no credit.
+ACCOUNT_REMEDY = (
+    "Check RUNWARE_API_KEY and the credit in Runware's dashboard: clips doctor says which of them it is."
+)
 
 
 class ClipStatus(StrEnum):

@@ -49,7 +49,8 @@ def after_balance(outcome: Outcome, balance: float | None) -> Outcome:
         return outcome
     if balance is None or balance >= _LEAST_USD:
         return replace(outcome, no_credit=False)
-    words = f"{outcome.failure.message} The account's balance is ${balance:.2f}."
+    stop = "" if outcome.failure.message.endswith((".", "!", "?")) else "."
+    words = f"{outcome.failure.message}{stop} The account's balance is ${balance:.2f}."
     return Failed(replace(outcome.failure, kind=FailureKind.ACCOUNT, message=words))
 
 

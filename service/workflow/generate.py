@@ -20,6 +20,7 @@ from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.fingerprint import fingerprint
 from service.clips.lifecycle import Policy
 from service.clips.models import (
+    ACCOUNT_REMEDY,
     Choice,
     Clip,
     ClipRequest,
@@ -352,6 +353,6 @@ def _raise_if_account_refused(after: Progress, new: Collection[TaskUUID]) -> Non
     if refused and all(failure and failure.kind is FailureKind.ACCOUNT for failure in refused):
         failure = next(failure for failure in refused if failure)
         raise ProviderRefused(
-            f"Runware refused the service's account ({failure.code}: {failure.sentence}). "
-            "No job was started. Mend the account or RUNWARE_API_KEY, then call again."
+            f"Runware refused the service's key or account ({failure.code}: {failure.sentence}). "
+            f"No job was started. {ACCOUNT_REMEDY} Then call again."
         )

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from service.clips.lifecycle import Policy, Refusal, transition
-from service.clips.models import Clip, ClipStatus, SettledBy, TaskUUID
+from service.clips.models import ACCOUNT_REMEDY, Clip, ClipStatus, FailureKind, SettledBy, TaskUUID
 from service.clips.outcomes import Expired, Failed, Outcome, Superfluous, Unknown
 from service.errors import StoreRefused, StoreUnavailable
 from service.workflow.ports import Clock, Store
@@ -272,13 +272,13 @@ def _log_settled(clip: Clip, settled_at: datetime) -> None:
         "settled_by": clip.settled_by,
         "cost_usd": clip.cost_usd,
     }
-    if clip.failure is None:
+    failure = clip.failure
+    if failure is None:
         log.info("clip succeeded", **facts)
+        return
+    facts |= {"kind": failure.kind, "code": failure.code, "error": failure.sentence}
+    if failure.kind is FailureKind.ACCOUNT:
+        # Nobody who makes videos can mend it, and the page tells them that the log has the reason.
+        log.error("clip failed", **facts, remedy=ACCOUNT_REMEDY)
     else:
-        log.warning(
-            "clip failed",
-            **facts,
-            kind=clip.failure.kind,
-            code=clip.failure.code,
-            error=clip.failure.sentence,
-        )
+        log.warning("clip failed", **facts)

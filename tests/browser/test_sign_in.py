@@ -392,3 +392,29 @@ async def test_sign_in_is_accessible_and_fits(
         await visit.shot(f"sign-in-supabase-{scheme}-{size['width']}")
         assert await visit.violations() == []
         assert await visit.page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_user_is_told_once_that_the_service_could_not_order_and_nothing_of_its_account(
+    world: World, project: Supabase, alice: Account, open_account_visit: OpenAccountVisit, width: int
+) -> None:
+    await world.set_faults(balance_usd=0)
+    project_id = await store_for(world, project, alice, "A boat leaves.")
+    async with open_account_visit(viewport={"width": width, "height": 844}) as visit:
+        await sign_in(visit, alice)
+        await visit.open_project(project_id)
+        await visit.button("Generate clips").click()
+        await expect(visit.page.locator(".banner")).to_contain_text(
+            "Its account at Runware needs attention. Whoever runs the service finds the reason in its log. "
+            "Your scenes are kept."
+        )
+        await expect(visit.state("1")).to_have_text("Not made: the service could not order it.")
+        await expect(visit.toast).to_contain_text("The service could not order it.")
+        await expect(visit.page.get_by_role("button", name="Retry")).to_have_count(0)
+        for words in ("balance", "RUNWARE", "credit"):
+            await expect(visit.page.locator("body")).not_to_contain_text(words)
+        await visit.shot(f"not-ordered-user-{width}")
+        assert await visit.violations() == []
+        await world.set_faults(balance_usd=1000)
+        await visit.button("Try again").click()
+        await expect(visit.state("1")).to_contain_text("Done in")

@@ -27,7 +27,8 @@ const SENTENCES = {
 };
 
 export async function accountWay({ supabase_url: url, anon_key: key }, onSignedOut) {
-  if (!key) return { token: () => undefined, signedIn: () => false, view: unfinishedView };
+  const nobody = { token: () => undefined, signedIn: () => false, operator: () => false };
+  if (!key) return { ...nobody, view: unfinishedView };
   const auth = new AuthClient({
     url: `${url}/auth/v1`,
     headers: { apikey: key },
@@ -70,6 +71,7 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
   return {
     token,
     signedIn: async () => (await session()) !== null,
+    operator: () => false,
     signOut: () => auth.signOut({ scope: "local" }),
     view: (onSignedIn, notice) => {
       const shown = notice || linkProblem;

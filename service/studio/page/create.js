@@ -5,6 +5,7 @@ import { pairFiles } from "./pairs.js";
 import { ENDS, isBegun, isSceneDragged, sceneDraft } from "./scene-draft.js";
 import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
 import { plural } from "./words.js";
+import { refusalText } from "./reasons.js";
 import { toast } from "./toasts.js";
 
 // Each is held in memory as pixels while it is looked at.
@@ -210,7 +211,7 @@ export function openCreate({ clips, config }) {
         })),
       });
     } catch (error) {
-      setText(problem, error.message);
+      setText(problem, refusalText(error));
       busy = false;
       update();
       return;
@@ -221,7 +222,7 @@ export function openCreate({ clips, config }) {
       toast(`${plural(answer.total_clips, "clip")} submitted.`);
     } catch (error) {
       // The project is stored: its view has the button that tries again.
-      toast(error.message, "failed");
+      toast(refusalText(error), "failed");
     }
   }
 

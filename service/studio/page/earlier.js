@@ -2,6 +2,7 @@
 import { costText, covering } from "./choice.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { plural } from "./words.js";
+import { refusalText } from "./reasons.js";
 
 // As often as the application asks.
 const CHECK_MS = 15_000;
@@ -165,7 +166,7 @@ function openKeep({ pairs, onKeep }) {
       await onKeep();
       dialog.close();
     } catch (error) {
-      setText(problem, error.message);
+      setText(problem, refusalText(error));
     } finally {
       keep.disabled = false;
     }

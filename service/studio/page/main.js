@@ -3,6 +3,7 @@ import { openCreate } from "./create.js";
 import { h, icon } from "./dom.js";
 import { projectView } from "./project.js";
 import { projectsView } from "./projects.js";
+import { refusalText } from "./reasons.js";
 import { clips, openSession, signInView, signOut } from "./session.js";
 import { toast } from "./toasts.js";
 
@@ -10,12 +11,13 @@ const view = document.getElementById("view");
 const newButton = document.getElementById("new");
 const signOutButton = document.getElementById("sign-out");
 let config = null;
+let operator = false;
 let leave = () => {};
 
 async function start() {
   try {
     const session = await openSession(sessionEnded);
-    config = session.config;
+    ({ config, operator } = session);
     if (!session.signedIn) return showSignIn();
   } catch (error) {
     return show(problemView(error, start));
@@ -28,7 +30,7 @@ async function start() {
 function route() {
   if (!config || newButton.hidden) return;
   const [, projectId] = /^#\/projects\/([\w-]+)$/.exec(location.hash) ?? [];
-  const context = { clips, config, onProblem: showProblem, onCreate: create };
+  const context = { clips, config, operator, onProblem: showProblem, onCreate: create };
   show(projectId ? projectView(projectId, context) : projectsView(context));
 }
 
@@ -66,7 +68,7 @@ function problemView(error, again) {
     h(
       "p",
       { class: "lead" },
-      missing ? "It may have been stored elsewhere, or its address is incomplete." : error.message,
+      missing ? "It may have been stored elsewhere, or its address is incomplete." : refusalText(error),
     ),
     missing
       ? h("a", { class: "button", href: "#/" }, "Show all projects")

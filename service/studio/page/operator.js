@@ -33,6 +33,7 @@ export async function accountOrOperatorWay(clips, config, onSignedOut) {
   return {
     token: (after) => current().token(after),
     signedIn: () => current().signedIn(),
+    operator: () => operator.signedIn(),
     signOut: () => current().signOut(),
     view,
   };

@@ -2,7 +2,10 @@
 import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
 import { choiceText } from "./choice.js";
 import { earlierSection } from "./earlier.js";
+import { failureText, isNotOrdered, refusalText, withoutIds } from "./reasons.js";
 import { h, icon, setText } from "./dom.js";
+import { notOrderedBanner } from "./banner.js";
+import { projectBar } from "./bar.js";
 import { lastPlace } from "./place.js";
 import { openRemake } from "./remake.js";
 import { openPlayer } from "./player.js";
@@ -19,18 +22,18 @@ const CONNECTIONS = {
   offline: "Offline: trying to reconnect",
 };
 
-export function projectView(projectId, { clips, config, onProblem }) {
+export function projectView(projectId, { clips, config, operator, onProblem }) {
   let project = null;
   const cards = new Map();
   const videos = projectVideos({ clips, projectId, config });
   const title = h("h1", {}, "Project");
   const summary = h("p", { class: "summary" });
-  const bar = h("progress", { max: "1", value: "0", "aria-label": "All clips" });
+  const bar = projectBar();
   const link = h("span", { class: "connection", "data-connection": "connecting" }, CONNECTIONS.connecting);
   const playAll = h("button", { type: "button", hidden: true, onclick: play }, icon("play"), "Play all");
   const retryAll = h(
     "button",
-    { type: "button", hidden: true, onclick: () => retry() },
+    { type: "button", hidden: true, onclick: () => retry(failedScenes()) },
     icon("retry"),
     "Retry failed",
   );
@@ -42,6 +45,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
     "Generate clips",
   );
   const list = h("ol", { class: "scenes" });
+  const notOrdered = notOrderedBanner({ operator, onAgain: retry });
   const earlier = earlierSection({
     clips,
     config,
@@ -58,7 +62,8 @@ export function projectView(projectId, { clips, config, onProblem }) {
       h("div", { class: "grow" }, title, summary),
       h("div", { class: "actions" }, playAll, retryAll, makeWith, generate),
     ),
-    h("div", { class: "overall" }, bar, link),
+    h("div", { class: "overall" }, bar.element, link),
+    notOrdered.element,
     earlier.element,
     list,
   );
@@ -84,7 +89,8 @@ export function projectView(projectId, { clips, config, onProblem }) {
       list.append(h("li", { class: "nothing" }, "This project has no scenes."));
     setText(title, titleOf(project));
     playAll.hidden = !project.jobs.some((job) => job.video_url);
-    const failed = project.jobs.filter((job) => job.stage === "failed").length;
+    notOrdered.show(project.jobs.filter(isNotOrdered));
+    const failed = failedScenes().length;
     retryAll.hidden = !failed;
     setText(retryAll.lastChild, failed === 1 ? "Retry failed clip" : `Retry ${failed} failed clips`);
     generate.hidden = !scenes.some((scene) => !scene.job && isComplete(scene));
@@ -95,6 +101,10 @@ export function projectView(projectId, { clips, config, onProblem }) {
     tick();
     if (before) announce(before, project);
   }
+
+  /** Those whose clips failed. What could not be ordered is asked for again by its own button. */
+  const failedScenes = () =>
+    project.jobs.filter((job) => job.stage === "failed" && !isNotOrdered(job)).map((job) => job.scene);
 
   const serviceTime = () => Date.now() + (project.clockSkewMs ?? 0);
 
@@ -108,9 +118,8 @@ export function projectView(projectId, { clips, config, onProblem }) {
       0,
     );
     const done = project.jobs.length ? making : counts.completed;
-    bar.value = Math.min(1, done / Math.max(counts.total, 1));
     const state = projectState(counts);
-    bar.className = `bar-${state.tone}`;
+    bar.show(counts, state.tone, done / Math.max(counts.total, 1));
     document.title = `${counts.completed}/${counts.total} · ${titleOf(project)} · Clips`;
     const gone = project.jobs.filter(videos.isGone).length;
     summary.replaceChildren(
@@ -134,13 +143,13 @@ export function projectView(projectId, { clips, config, onProblem }) {
       const answer = await clips.retry(projectId, { scenes });
       const problem = answer.results.find((result) => result.error);
       const sent = answer.results.filter((result) => result.success).length;
-      if (problem && !sent) toast(problem.error, "failed");
+      if (problem && !sent) toast(withoutIds(problem.error), "failed");
       else if (sent) toast(`${plural(sent, "clip")} submitted again.`);
       if (answer.note) toast(answer.note);
       const { warning } = answer.results.find((result) => result.warning) ?? {};
-      if (warning) toast(warning, "failed");
+      if (warning) toast(withoutIds(warning), "failed");
     } catch (error) {
-      toast(error.message, "failed");
+      toast(refusalText(error), "failed");
     }
   }
 
@@ -174,7 +183,7 @@ export function projectView(projectId, { clips, config, onProblem }) {
       );
       toast(`${plural(sent.length, "clip")} submitted.`);
     } catch (error) {
-      toast(error.message, "failed");
+      toast(refusalText(error), "failed");
     } finally {
       generate.disabled = false;
     }
@@ -227,8 +236,8 @@ function tally(project, scenes) {
 function announce(before, after) {
   const ended = new Set(before.jobs.filter((job) => job.settled_at).map((job) => job.task_uuid));
   const news = after.jobs.filter((job) => job.settled_at && !ended.has(job.task_uuid));
-  for (const job of news.filter((one) => one.stage === "failed")) {
-    toast(`Scene ${job.scene} failed: ${job.error.sentence}`, "failed");
+  for (const job of news.filter((one) => one.stage === "failed" && !isNotOrdered(one))) {
+    toast(`Scene ${job.scene} failed: ${failureText(job)}`, "failed");
   }
   const [was, is] = [before, after].map((project) => tally(project, scenesOf(project).length));
   if (news.length && !is.pending) {

@@ -1,7 +1,9 @@
 /** All projects, newest first, by words and state, page by page. */
 import { h, icon, picture, setText } from "./dom.js";
+import { projectBar } from "./bar.js";
 import { age, clipCount, countsOf, dollars, plural, projectState, titleOf } from "./words.js";
 import { keepPlace, readPlace } from "./place.js";
+import { refusalText } from "./reasons.js";
 
 // Whole rows, in two, three or four columns.
 const PAGE = 48;
@@ -110,7 +112,7 @@ export function projectsView({ clips, onProblem, onCreate }) {
       if (!projects || error.status === 401)
         return onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
       // What is shown stays, and what can't be shown is said.
-      setText(count, error.message);
+      setText(count, refusalText(error));
       timer = setTimeout(look, LOOK_MS);
       return;
     }
@@ -199,6 +201,8 @@ function card(project) {
   const counts = countsOf(project);
   const state = projectState(counts);
   const frames = project.thumbnails.slice(0, 4);
+  const bar = projectBar();
+  bar.show(counts, state.tone);
   return h(
     "li",
     { class: "project-card" },
@@ -218,12 +222,7 @@ function card(project) {
         h("span", {}, clipCount(counts)),
         project.earlier?.length > 0 && h("span", { class: "muted" }, "made before"),
       ),
-      h("progress", {
-        class: `bar-${state.tone}`,
-        max: "1",
-        value: String(counts.total ? counts.completed / counts.total : 0),
-        "aria-label": `Clips done: ${clipCount(counts)}`,
-      }),
+      bar.element,
       h(
         "p",
         { class: "facts muted" },

@@ -2,6 +2,7 @@
 import { asCall, choiceFields, costText, covering } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
 import { plural } from "./words.js";
+import { refusalText } from "./reasons.js";
 
 /** Opens the dialog for some scenes; `onMake` gets the choice, and may throw what is then shown. */
 export function openRemake({ clips, config, current, scenes, onMake }) {
@@ -54,7 +55,7 @@ export function openRemake({ clips, config, current, scenes, onMake }) {
       await onMake(asCall(fields.value));
       dialog.close();
     } catch (error) {
-      setText(problem, error.message);
+      setText(problem, refusalText(error));
     } finally {
       make.disabled = false;
     }

@@ -1,6 +1,7 @@
 /** A scene's card: both frames, what happens in between, and its clip or how far that is. */
 import { describe, dollars, linkText } from "./words.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
+import { isNotOrdered } from "./reasons.js";
 import { shareDone, smallUrl } from "/client/clips.js";
 
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -193,7 +194,7 @@ export class SceneCard extends HTMLElement {
   #showActions(job) {
     this.#actions.replaceChildren();
     const key = this.#scene.key;
-    if (job?.stage === "failed") {
+    if (job?.stage === "failed" && !isNotOrdered(job)) {
       const again = h(
         "button",
         { type: "button", "aria-label": `Retry scene ${key}` },

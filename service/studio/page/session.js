@@ -2,7 +2,7 @@
 import { createClips } from "/client/clips.js";
 
 const WAYS = {
-  none: () => ({ token: () => undefined, signedIn: () => true }),
+  none: () => ({ token: () => undefined, signedIn: () => true, operator: () => true }),
   token: async () => (await import("./token.js")).tokenWay(clips),
   supabase: async (config, onSignedOut) =>
     config.operator_token
@@ -15,13 +15,13 @@ let way = null;
 export const clips = createClips({ token: (after) => way?.token(after) });
 
 /**
- * Asks the service how people sign in here; gives its configuration and whether someone has. `onSignedOut` is called
- * when a session ends by itself or in another tab.
+ * Asks the service how people sign in here; gives its configuration, whether someone has, and whether that is who runs
+ * the service. `onSignedOut` is called when a session ends by itself or in another tab.
  */
 export async function openSession(onSignedOut) {
   config ??= await clips.config();
   way ??= await WAYS[config.sign_in](config, onSignedOut);
-  return { config, signedIn: await way.signedIn() };
+  return { config, signedIn: await way.signedIn(), operator: way.operator() };
 }
 
 export const signOut = () => way.signOut();

@@ -1,5 +1,6 @@
 /** A slot for one frame: it takes a file or a URL, uploads or looks at it at once, and says what is wrong with it. */
 import { h, icon, isShowable, picture, setText } from "./dom.js";
+import { refusalText } from "./reasons.js";
 
 const MB = 1_000_000;
 // Nobody looks at a URL that is still being typed.
@@ -108,7 +109,7 @@ export function frameSlot({ clips, config, name, onChange, onMove = () => {}, ta
     } catch (error) {
       if (mine === turn) {
         forget();
-        slot.problem = `${chosen.name}: ${error.message}`;
+        slot.problem = `${chosen.name}: ${refusalText(error)}`;
       }
     } finally {
       if (mine === turn) slot.loading = "";

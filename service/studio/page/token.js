@@ -48,5 +48,6 @@ export function tokenWay(clips, words = WORDS) {
     );
   }
 
-  return { token, signedIn: () => token() !== undefined, signOut, view };
+  const signedIn = () => token() !== undefined;
+  return { token, signedIn, operator: signedIn, signOut, view };
 }

@@ -1,4 +1,5 @@
 /** A project's finished videos: whether each is still at its link, and saving it as a file. */
+import { refusalText } from "./reasons.js";
 import { toast } from "./toasts.js";
 
 export function projectVideos({ clips, projectId, config }) {
@@ -57,7 +58,7 @@ export function projectVideos({ clips, projectId, config }) {
         setTimeout(() => URL.revokeObjectURL(url), 60_000);
       } catch (error) {
         note(error, job);
-        toast(error.message, "failed");
+        toast(refusalText(error), "failed");
       }
     },
   };

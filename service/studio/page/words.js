@@ -1,5 +1,6 @@
 /** What the page says about states, times and money. Pure: the time is an argument. */
 import { secondsWaited } from "/client/clips.js";
+import { failureText, isNotOrdered } from "./reasons.js";
 
 // Without a past of its own the service calls a clip late after this long.
 const LATE_BY_DEFAULT_S = 300;
@@ -22,7 +23,8 @@ export function describe(job, now, problem = "", gone = false) {
         tone: "done",
       };
     case "failed":
-      return { text: `Failed: ${job.error?.sentence ?? "no reason was given"}`, tone: "failed" };
+      if (isNotOrdered(job)) return { text: "Not made: the service could not order it.", tone: "failed" };
+      return { text: `Failed: ${failureText(job)}`, tone: "failed" };
     case "queued":
       return { text: "Queued", tone: "busy" };
     case "sent":
@@ -65,6 +67,10 @@ export function countsOf({ counts, earlier = [] }) {
 }
 
 export const clipCount = ({ total, completed }) => `${completed} of ${plural(total, "clip")}`;
+
+/** What a project's bar is called by who reads it out. */
+export const barName = (counts) =>
+  `Clips done: ${clipCount(counts)}${counts.failed ? `, ${counts.failed} failed` : ""}`;
 
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
