@@ -41,6 +41,7 @@ class Job(BaseModel):
     settled_at: datetime | None
     settled_by: Text | None
     adopted: bool = False
+    copied: bool = False
 
 
 class EarlierClip(BaseModel):
@@ -109,6 +110,25 @@ class ProjectList(BaseModel):
     def takes_filters(self) -> bool:
         """Whether the service knows of filters: an older one takes no notice of them."""
         return "next" in self.model_fields_set
+
+
+class StoredProject(BaseModel):
+    """A project that was stored, or is back."""
+
+    id: UUID
+
+
+class DeletedProject(BaseModel):
+    """A project that is deleted, and since when it is."""
+
+    id: UUID
+    deleted_at: datetime
+
+
+class StoredImage(BaseModel):
+    """Where an uploaded image is."""
+
+    url: str
 
 
 class Refusal(BaseModel):

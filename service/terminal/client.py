@@ -1,5 +1,6 @@
 """The service as the commands call it."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -18,11 +20,14 @@ from yarl import URL
 
 from service.errors import ServiceError
 from service.terminal.answers import (
+    DeletedProject,
     FunctionAnswer,
     ProjectAnswer,
     ProjectList,
     Refusal,
     SceneAnswer,
+    StoredImage,
+    StoredProject,
     told_by_failure,
 )
 
@@ -112,6 +117,34 @@ class ServiceClient:
         """Read the current clips of a project."""
         return await self._call("GET", f"/projects/{project_id}", ProjectAnswer)
 
+    def page(self, project_id: UUID) -> str:
+        """Give the address of a project's page."""
+        return f"{self._url}/#/projects/{project_id}"
+
+    async def upload(self, path: Path) -> str:
+        """Have an image kept for use as a frame; gives its URL. Raises OSError, too."""
+        content = await asyncio.to_thread(path.read_bytes)
+        response, answer = await self._send("POST", "/uploads", content)
+        if response.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise CallRefused(f"{path} is refused. {Refusal.model_validate_json(answer).error}")
+        return self._read("/uploads", response, answer, StoredImage).url
+
+    async def create(self, project: Mapping[str, Any]) -> UUID:
+        """Store a project; gives its id."""
+        return (await self._call("POST", "/projects", StoredProject, project)).id
+
+    async def duplicate(self, project_id: UUID) -> UUID:
+        """Store a copy of a project with its finished clips; gives its id."""
+        return (await self._call("POST", f"/projects/{project_id}/copies", StoredProject, {})).id
+
+    async def delete(self, project_id: UUID) -> datetime:
+        """Delete a project with a way back; gives since when it is."""
+        return (await self._call("DELETE", f"/projects/{project_id}", DeletedProject)).deleted_at
+
+    async def restore(self, project_id: UUID) -> None:
+        """Bring a deleted project back."""
+        await self._call("POST", f"/projects/{project_id}/restore", StoredProject, {})
+
     async def projects(self, limit: int, filters: Mapping[str, str]) -> ProjectList:
         """List the newest projects, of which the `filters` name `q` or `state`."""
         query = urlencode({**filters, "limit": limit})
@@ -168,21 +201,28 @@ class ServiceClient:
             return FunctionAnswer.model_validate({"results": scenes})
         return self._read(path, response, content, FunctionAnswer)
 
-    async def _call(self, method: str, path: str, answer: type[M]) -> M:
-        response, content = await self._send(method, path)
+    async def _call(
+        self, method: str, path: str, answer: type[M], body: Mapping[str, Any] | None = None
+    ) -> M:
+        response, content = await self._send(method, path, body)
         return self._read(path, response, content, answer)
 
     async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
+        self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None
     ) -> tuple[aiohttp.ClientResponse, bytes]:
+        """Send JSON, or the bytes of an image."""
         total = _READ_TIMEOUT_S if body is None else _FUNCTION_TIMEOUT_S
+        image = isinstance(body, bytes)
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=_CONNECT_TIMEOUT_S)
         try:
             async with self._session.request(
                 # A redirected POST would arrive as a GET, and the token at another host.
                 method,
                 self._url + path,
-                json=body,
+                json=None if image else body,
+                data=body if image else None,
+                # Which kind it is, the service tells from its bytes.
+                headers={"Content-Type": "image/unknown"} if image else None,
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
@@ -191,7 +231,7 @@ class ServiceClient:
             raise self._away(error) from error
 
     def _read(self, path: str, response: aiohttp.ClientResponse, content: bytes, answer: type[M]) -> M:
-        if response.status != HTTPStatus.OK:
+        if response.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
             raise self._refusal(response, content)
         self._set_clock(response.headers.get("Date", ""))
         try:

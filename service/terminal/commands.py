@@ -2,9 +2,10 @@
 
 import os
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 from uuid import UUID
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from service.addresses import http_url
 
 if TYPE_CHECKING:
+    from service.terminal.projects import ProjectCommands
     from service.terminal.running import Terminal
 
 _CREDENTIAL = "The service's token is taken from CLIPS_TOKEN, else SERVICE_TOKEN, in the environment."
@@ -25,7 +27,7 @@ _DOWNLOAD_EXIT_CODES = (
     "command was used wrongly; 3 if the service refuses the call or can't be reached; 4 if clips are still "
     f"pending, or none was asked for yet; 130 after Ctrl-C. {_CREDENTIAL}"
 )
-_LIST_EXIT_CODES = (
+_SHORT_EXIT_CODES = (
     "The exit code is 0; 2 if the command was used wrongly; 3 if the service refuses the call or can't be "
     f"reached; 130 after Ctrl-C. {_CREDENTIAL}"
 )
@@ -44,6 +46,7 @@ class _State(StrEnum):
     FAILED = "failed"
     DONE = "done"
     IDLE = "idle"
+    DELETED = "deleted"
 
 
 _Project = Annotated[UUID, typer.Argument(metavar="PROJECT", help="The project's id.")]
@@ -135,7 +138,7 @@ def download(
     raise typer.Exit(_terminal(url, as_json=as_json).download(project, scene or (), to, force=force))
 
 
-@terminal_commands.command(epilog=_LIST_EXIT_CODES)
+@terminal_commands.command(epilog=_SHORT_EXIT_CODES)
 def projects(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")] = 20,
     *,
@@ -144,10 +147,91 @@ def projects(
     url: _URL = _LOCAL,
     as_json: _JSON = False,
 ) -> None:
-    """List the newest projects."""
+    """List the newest projects; deleted ones only by their state."""
     named = {"q": q, "state": state and state.value}
     filters = {name: value for name, value in named.items() if value}
     raise typer.Exit(_terminal(url, as_json=as_json).projects(limit, filters))
+
+
+@terminal_commands.command(epilog=_SHORT_EXIT_CODES)
+def create(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER|FILE]...", help="Image files, or folders of them.", show_default=False
+        ),
+    ] = None,
+    *,
+    in_order: Annotated[
+        bool,
+        typer.Option("--in-order", help="Pair the files as they are named here: first, last, first, last."),
+    ] = False,
+    title: Annotated[str | None, typer.Option(help="What the project is called.")] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(help="What happens between the frames; once for all scenes, or once for each."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A project as JSON, as POST /projects takes it.")
+    ] = None,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """Store a project of image files, and say where it is; nothing is made or spent yet.
+
+    Files are paired by their names (start and end, first and last, begin and end, in and out, a and b), else
+    in the order of their numbers. The images are uploaded to the service.
+    """
+    from service.terminal.drafts import DraftRefused, image_draft, json_draft  # noqa: PLC0415 - as below
+
+    if json_file is not None and (files or in_order or title or prompt):
+        _refuse("--json-file goes alone: frames, title and prompts stand in it.")
+    try:
+        draft = (
+            image_draft(files or (), title, prompt or (), in_order=in_order)
+            if json_file is None
+            else json_draft(json_file)
+        )
+    except DraftRefused as refused:
+        _refuse(str(refused))
+    raise typer.Exit(_project_commands(url, as_json=as_json).create(draft))
+
+
+@terminal_commands.command("open", epilog=_SHORT_EXIT_CODES)
+def open_project(project: _Project, *, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
+    """Open a project's page in the browser; print its address."""
+    raise typer.Exit(_project_commands(url, as_json=as_json).open(project))
+
+
+@terminal_commands.command(epilog=_SHORT_EXIT_CODES)
+def duplicate(project: _Project, *, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
+    """Store a copy of a project; its finished clips come along and are not paid for again."""
+    raise typer.Exit(_project_commands(url, as_json=as_json).duplicate(project))
+
+
+@terminal_commands.command(epilog=_SHORT_EXIT_CODES.replace("0;", "0; 1 if you said no;"))
+def delete(
+    project: _Project,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """Delete a project with a way back: nothing is erased, and clips that are under way are still made."""
+    commands = _project_commands(url, as_json=as_json)
+    if not yes:
+        if not sys.stdin.isatty():
+            _refuse("This asks before it deletes, and there is no terminal to ask on. Say --yes as well.")
+        if not typer.confirm(f"Delete project {project}? clips restore {project} brings it back.", err=True):
+            typer.echo("Nothing was deleted: you said no.", err=True)
+            raise typer.Exit(1)
+    raise typer.Exit(commands.delete(project))
+
+
+@terminal_commands.command(epilog=_SHORT_EXIT_CODES)
+def restore(project: _Project, *, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
+    """Bring a deleted project back as it was. clips projects --state deleted lists them."""
+    raise typer.Exit(_project_commands(url, as_json=as_json).restore(project))
 
 
 def _terminal(url: str, *, as_json: bool) -> "Terminal":
@@ -156,10 +240,20 @@ def _terminal(url: str, *, as_json: bool) -> "Terminal":
     return Terminal(url, service_token(), as_json)
 
 
+def _project_commands(url: str, *, as_json: bool) -> "ProjectCommands":
+    from service.terminal.projects import ProjectCommands  # noqa: PLC0415 - as above
+
+    return ProjectCommands(url, service_token(), as_json)
+
+
 def service_token() -> str | None:
     """Take the service's token from the environment. Raises typer.Exit, if it can't be one."""
     token = os.environ.get("CLIPS_TOKEN") or os.environ.get("SERVICE_TOKEN")
     if token and not re.fullmatch(r"[!-~]+", token):
-        typer.echo("CLIPS_TOKEN or SERVICE_TOKEN is no token: it holds spaces or strange letters.", err=True)
-        raise typer.Exit(2)
+        _refuse("CLIPS_TOKEN or SERVICE_TOKEN is no token: it holds spaces or strange letters.")
     return token or None
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)

@@ -43,6 +43,7 @@ class SceneReport(BaseModel):
     settled_at: datetime | None = None
     settled_by: str | None = None
     adopted: bool = False
+    copied: bool = False
 
     @classmethod
     def of(cls, job: Job, problem: SceneAnswer | None) -> Self:

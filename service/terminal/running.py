@@ -37,11 +37,13 @@ class Terminal:
 
     def generate(self, project_id: UUID, choice: Mapping[str, str | bool], *, watch: bool) -> int:
         """Submit what has no clip yet, and show how the project stands; gives the exit code."""
-        return _run(self._follow(project_id, lambda client: client.generate(project_id, choice), watch=watch))
+        return run_to_end(
+            self._follow(project_id, lambda client: client.generate(project_id, choice), watch=watch)
+        )
 
     def status(self, project_id: UUID, *, watch: bool) -> int:
         """Show how the project stands; gives the exit code."""
-        return _run(self._follow(project_id, lambda client: client.check(project_id), watch=watch))
+        return run_to_end(self._follow(project_id, lambda client: client.check(project_id), watch=watch))
 
     def retry(self, project_id: UUID, scenes: Sequence[str], *, watch: bool) -> int:
         """Submit new attempts for what failed, and show how the project stands; gives the exit code."""
@@ -53,11 +55,11 @@ class Terminal:
             # The answer tells of the retried scenes only.
             return overlaid(await client.check(project_id), retried.scenes)
 
-        return _run(self._follow(project_id, ask, watch=watch))
+        return run_to_end(self._follow(project_id, ask, watch=watch))
 
     def projects(self, limit: int, filters: Mapping[str, str]) -> int:
         """List the newest projects, of which the `filters` name `q` or `state`; gives the exit code."""
-        return _run(self._list(limit, filters))
+        return run_to_end(self._list(limit, filters))
 
     def download(self, project_id: UUID, scenes: Sequence[str], folder: Path, *, force: bool) -> int:
         """Save finished clips in a folder, which is made if it is not there; gives the exit code."""
@@ -67,7 +69,7 @@ class Terminal:
             sys.stderr.write(f"--to is wrong: {folder} can't be made: {error.strerror}.\n")
             return ExitCode.WRONG_USE
         stopped = "Stopped. What was saved stays; run the command again for the rest."
-        return _run(self._download(project_id, scenes, folder, force=force), stopped)
+        return run_to_end(self._download(project_id, scenes, folder, force=force), stopped)
 
     async def _download(self, project_id: UUID, scenes: Sequence[str], folder: Path, *, force: bool) -> int:
         view = DownloadView(Console(highlight=False), as_json=self.as_json)
@@ -148,7 +150,8 @@ async def watched(
         await asyncio.sleep(wait_s)
 
 
-def _run(work: Coroutine[Any, Any, int], stopped: str = _STOPPED_WATCHING) -> int:
+def run_to_end(work: Coroutine[Any, Any, int], stopped: str = _STOPPED_WATCHING) -> int:
+    """Do a command's work; gives the exit code, also where the service refuses it or Ctrl-C ends it."""
     try:
         code = run_until_signal(work)
     except ServiceError as error:

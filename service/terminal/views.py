@@ -37,6 +37,7 @@ _WIDTH_FOR_TITLES = 100
 _OTHER_LINES = 8
 _NOTHING_ASKED = "No clip has been asked for yet. Ask for them with: clips generate {project_id}"
 _MADE_BEFORE = "made before the service kept a ledger"
+_COPIED = "came along with the copy"
 _KEEP = "If they fit the scenes, keep them for nothing: clips generate {project_id} --adopt"
 _EARLIER_STATES = {"completed": "done", "pending": "pending", "failed": "failed"}
 _MINUTE = 60
@@ -95,6 +96,8 @@ def line(scene: SceneReport, now: datetime) -> str:
     said = f"Scene {scene.scene}: {_STATES[scene.status]}"
     if scene.adopted:
         return f"{said}, {_MADE_BEFORE}: {scene.video_url}"
+    if scene.copied:
+        return f"{said}, {_COPIED}: {scene.video_url}"
     if scene.status == "succeeded":
         cost = "" if scene.cost_usd is None else f", ${scene.cost_usd:.2f}"
         return f"{said} in {clock(scene.seconds(now))}{cost}: {scene.video_url}"
@@ -340,6 +343,8 @@ def _detail(scene: SceneReport, now: datetime, usual_seconds: float) -> str:
         return scene.error
     if scene.adopted:
         return _MADE_BEFORE
+    if scene.copied:
+        return _COPIED
     if scene.ended:
         cost = "" if scene.cost_usd is None else f"${scene.cost_usd:.2f}, "
         return f"{cost}by {scene.settled_by}"
