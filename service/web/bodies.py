@@ -47,9 +47,7 @@ def refuse_forms(request: Request) -> None:
         raise BadRequest("Send this call with the header content-type: application/json.")
 
 
-async def read_model(
-    request: Request, model: type[Model], media_types: Sequence[str] = (_JSON,)
-) -> Model:
+async def read_model(request: Request, model: type[Model], media_types: Sequence[str] = (_JSON,)) -> Model:
     """Read and check a JSON body of one of these types. Raises BadRequest, InvalidValue or TooLarge.
 
     The content type is required: a form that a strange web page submits can't have it, and so can't spend

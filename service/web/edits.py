@@ -34,7 +34,10 @@ class EditCall(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[Text | None, BeforeValidator(_no_null, json_schema_input_type=str)] = None
+    # By a factory, since a default of null in the description would contradict it.
+    title: Annotated[Text | None, BeforeValidator(_no_null, json_schema_input_type=str)] = Field(
+        default_factory=lambda: None
+    )
     frames: ByScene = Field(default_factory=dict)
     scenes: ByScene = Field(default_factory=dict)
     order: Annotated[list[SceneName] | None, Field(max_length=MAX_SCENES)] = None

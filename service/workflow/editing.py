@@ -33,8 +33,8 @@ class Editor:
 
         `known` are the edits, by number, of which one must be the project's last; None, if any may be.
 
-        Raises ProjectNotFound; ProjectDeleted; ProjectChanged, if the last edit is another one, or edit follows on edit;
-        EditRefused; StoreUnavailable. None of them leaves anything stored.
+        Raises ProjectNotFound; ProjectDeleted; ProjectChanged, if the last edit is another one, or edit
+        follows on edit; EditRefused; StoreUnavailable. None of them leaves anything stored.
         """
         try:
             await _UNTIL_STORED.copy()(self._edit_once, project_id, patch, caller, known)

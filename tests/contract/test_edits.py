@@ -148,7 +148,7 @@ async def test_scenes_alike_change_places_though_their_fingerprints_do_too(store
     alike = [
         clip(n, project_id=project_id, request=request, fingerprint=fingerprint(project_id, request))
         for n in "12"
-        for request in [replace(clip(n).request, **same[n])]
+        for request in [replace(clip(n).request, first_frame="https://a/1", last_frame="https://a/2")]
     ]
     one, two = await record(store, project_id, *alike)
     await store.save([succeeded(one)], NOON)
