@@ -250,6 +250,7 @@ async def test_removed_scenes_clip_that_is_under_way_ends_in_the_ledger_and_come
         assert [job["scene"] for job in await world.jobs(project_id)] == ["2"]
         back = await edited(world, project_id, scene)
         assert [job["scene"] for job in back["jobs"]] == ["2"]
+        assert {scene: quote["paid"] for scene, quote in back["quotes"].items()} == {"1": True, "2": True}
         generated = await world.generate(project_id)
         assert (generated["completed"], await billed(world)) == (2, 2)
 
