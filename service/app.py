@@ -41,6 +41,7 @@ from service.web.tokens import TokenVerifier
 from service.workflow.adoption import Adopter
 from service.workflow.background import Background
 from service.workflow.check import Checker
+from service.workflow.editing import Editor
 from service.workflow.generate import Generator
 from service.workflow.inquiry import Inquiry
 from service.workflow.past import Past
@@ -174,6 +175,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         adopter=Adopter(generator, video_url_check(settings.video_hosts)),
         checker=Checker(store, inquiry, settler, clock, frame_rules),
         receiver=Receiver(settler),
+        editor=Editor(store, clock, watcher.look_soon, planner),
         projects=projects,
         downloads=Downloads(projects, videos, settings.runware_ttl_seconds, clock),
         poller=poller,

@@ -161,6 +161,24 @@ class ProjectEdited(ServiceError):
         )
 
 
+class ProjectChanged(ServiceError):
+    """The project was edited since the caller read it. Nothing of the caller's edit was stored."""
+
+    code = "project_changed"
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(
+            f"Project {project_id} was edited since you read it, by somebody else or in another window. "
+            "Nothing of this edit was stored. Read the project again, look at what changed, and edit that."
+        )
+
+
+class EditRefused(ServiceError):
+    """What an edit would make of a project can't be stored. Nothing of it was."""
+
+    code = "edit_refused"
+
+
 class StoreUnavailable(ServiceError):
     """The database can't be reached, or refused the work. The step that met it has stored nothing."""
 

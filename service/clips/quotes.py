@@ -58,11 +58,12 @@ def outdated(clip: Clip, asked: Mapping[SceneKey, Asked]) -> bool:
 
 
 def in_question(asked: Mapping[SceneKey, Asked], current: Iterable[Clip]) -> Sequence[Fingerprint]:
-    """Give what is asked for in place of current clips: only of these may an older clip stand.
+    """Give what is asked for where no current clip is it: only of these may an older clip stand.
 
-    A current clip is the best of all at its own fingerprint, and a scene without one has never had any.
+    A current clip is the best of all at its own fingerprint; a scene without one may have been put back.
     """
-    return [asked[clip.scene].fingerprint for clip in current if outdated(clip, asked)]
+    known = {clip.fingerprint for clip in current}
+    return [one.fingerprint for one in asked.values() if one.fingerprint not in known]
 
 
 def standing(clips: Iterable[Clip]) -> AbstractSet[Fingerprint]:

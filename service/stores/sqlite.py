@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
+from service.clips.edits import Edit
 from service.clips.estimate import PastClip
 from service.clips.listing import Cursor, State, title_matches
 from service.clips.models import (
@@ -37,6 +38,7 @@ from service.stores.rows import (
     read_project,
     timestamp,
 )
+from service.stores.sqlite_edits import move_clips, refuse_outdated, remove_scenes, write_columns
 from service.stores.sqlite_schema import MIGRATIONS
 from service.workflow.ports import Changed, Changes, Duplicate, ProjectDraft
 
@@ -331,6 +333,21 @@ class SQLiteStore:
         values = {"project_id": project_id, **asdict(choice), "now": timestamp(now)}
         await self._writer.run(lambda db: db.execute(_CHOOSE, values))
 
+    async def edit(
+        self, project_id: ProjectId, edit: Edit, moved: Sequence[Clip], now: datetime, *, edited: int
+    ) -> None:
+        """Store an edited project, and in the same transaction what becomes of its clips."""
+
+        def write(db: sqlite3.Connection) -> None:
+            refuse_outdated(db, project_id, edit, moved, edited)
+            move_clips(db, moved)
+            remove_scenes(db, project_id, edit.removed)
+            _write_projections(db, {project_id}, now)
+            # Last, so that no number of a clip is beyond that of the edit.
+            write_columns(db, project_id, edit, now)
+
+        await self._writer.run(write)
+
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
 
@@ -437,6 +454,10 @@ class SQLiteStore:
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
         """Read each scene's current clip."""
         return await self._read_clips(_CURRENT_CLIPS, project_id)
+
+    async def all_clips(self, project_id: ProjectId) -> Sequence[Clip]:
+        """Read every clip that was ever recorded for a project."""
+        return await self._read_clips("SELECT * FROM clips WHERE project_id = ?", project_id)
 
     async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
         """Read clips by their task UUIDs; one that is not there is left out."""

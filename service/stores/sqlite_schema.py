@@ -257,4 +257,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The task that was paid for, of a clip that came along with a duplicate of its project.
         "ALTER TABLE clips ADD COLUMN copied_from TEXT",
     ),
+    (
+        # A clip that moves to another scene is news, too.
+        """
+        CREATE TRIGGER clip_moved AFTER UPDATE OF scene ON clips
+        BEGIN
+            UPDATE projects SET sequence = sequence + 1 WHERE id = NEW.project_id;
+            UPDATE clips SET sequence = (SELECT sequence FROM projects WHERE id = NEW.project_id)
+            WHERE task_uuid = NEW.task_uuid;
+        END
+        """,
+    ),
 )

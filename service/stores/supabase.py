@@ -10,6 +10,7 @@ from postgrest import APIError, APIResponse
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from service.clips.edits import Edit
 from service.clips.estimate import PastClip
 from service.clips.listing import Cursor, State
 from service.clips.models import (
@@ -113,6 +114,32 @@ class SupabaseStore:
         """Make this the project's choice: an edit of it, unless it is so already."""
         await self._call("choose", {"project_id": project_id, **asdict(choice), "now": timestamp(now)}, bool)
 
+    async def edit(
+        self, project_id: ProjectId, edit: Edit, moved: Sequence[Clip], now: datetime, *, edited: int
+    ) -> None:
+        """Store an edited project, and in the same transaction what becomes of its clips."""
+        rows = [
+            {"task_uuid": clip.task_uuid, "scene": clip.scene, "fingerprint": clip.fingerprint}
+            for clip in moved
+        ]
+        payload = {
+            "project_id": project_id,
+            "edited": edited,
+            # So that a repeat, after an answer that was lost, knows its own work.
+            "edit_id": uuid.uuid4().hex,
+            "script": edit.script,
+            "frames": edit.frames,
+            "scenes": edit.scenes,
+            "moved": rows,
+            "moving_scenes": list(edit.moves),
+            "removed_scenes": list(edit.removed),
+            "now": timestamp(now),
+        }
+        try:
+            await self._call("edit", payload, bool)
+        except _Edited:
+            raise ProjectEdited(project_id) from None
+
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
         row = await self._call("project", {"id": project_id}, dict | None)
@@ -197,6 +224,10 @@ class SupabaseStore:
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
         """Read each scene's current clip."""
         return await self._clips("current_clips", {"project_id": project_id})
+
+    async def all_clips(self, project_id: ProjectId) -> Sequence[Clip]:
+        """Read every clip that was ever recorded for a project."""
+        return await self._clips("all_clips", {"project_id": project_id})
 
     async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
         """Read clips by their task UUIDs; one that is not there is left out."""

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pydantic_core
@@ -46,15 +47,15 @@ def refuse_forms(request: Request) -> None:
         raise BadRequest("Send this call with the header content-type: application/json.")
 
 
-async def read_model(request: Request, model: type[Model]) -> Model:
-    """Read and check a JSON body. Raises BadRequest, InvalidValue or TooLarge.
+async def read_model(request: Request, model: type[Model], media_types: Sequence[str] = (_JSON,)) -> Model:
+    """Read and check a JSON body of one of these types. Raises BadRequest, InvalidValue or TooLarge.
 
     The content type is required: a form that a strange web page submits can't have it, and so can't spend
     money through the browser of someone who runs the service without a token. A call that carries a
     credential comes from no such form, and may also send its JSON as text, as supabase-js does with a body
     that is a string.
     """
-    accepted = {_JSON, "text/plain"} if by_credential(request) else {_JSON}
+    accepted = {*media_types, "text/plain"} if by_credential(request) else {*media_types}
     if _content_type(request) not in accepted:
         raise BadRequest("The body must be JSON. Send it with the header content-type: application/json.")
     body = await read_bytes(request, CALL_LIMIT_BYTES)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +25,7 @@ from service.web.bodies import (
     refuse_forms,
 )
 from service.web.downloads import Downloads
+from service.web.edits import MERGE_PATCH, EditCall, read_if_match
 from service.web.events import event_stream, read_sequence
 from service.web.request_log import tell_job, tell_project
 from service.web.schemas import (
@@ -47,6 +48,7 @@ from service.web.schemas import (
 from service.web.studio import Studio
 from service.workflow.adoption import Adopter
 from service.workflow.check import Checker
+from service.workflow.editing import Editor
 from service.workflow.generate import Generator
 from service.workflow.past import Past
 from service.workflow.poll import Poller, PollerHealth
@@ -81,6 +83,7 @@ class Handlers:
     adopter: Adopter
     checker: Checker
     receiver: Receiver
+    editor: Editor
     projects: Projects
     downloads: Downloads
     poller: Poller
@@ -100,15 +103,18 @@ class Handlers:
         """Submit a job for each scene that has both frames and no clip yet."""
         call = await read_model(request, GenerateCall)
         project_id = _told(request, call.project_id)
-        make = self.adopter.adopt if call.adopt else self.generator.generate
-        return generate_answer(project_id, await make(project_id, caller, call.choice))
+        if call.adopt:
+            return generate_answer(project_id, await self.adopter.adopt(project_id, caller, call.choice))
+        scenes = _scene_keys(call.scenes)
+        generated = await self.generator.generate(project_id, caller, call.choice, scenes)
+        return generate_answer(project_id, generated)
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
         """Submit a new attempt for failed clips."""
         call = await read_model(request, RetryCall)
         project_id = _told(request, call.project_id)
-        scenes = None if call.scenes is None else {SceneKey(scene) for scene in call.scenes}
-        return generate_answer(project_id, await self.generator.retry(project_id, scenes, caller))
+        retried = await self.generator.retry(project_id, _scene_keys(call.scenes), caller)
+        return generate_answer(project_id, retried)
 
     async def check_clips_status(self, request: Request, caller: Caller) -> StatusAnswer:
         """Ask Runware for what is pending, and tell how all clips stand."""
@@ -153,6 +159,13 @@ class Handlers:
     async def read_project(self, request: Request, caller: Caller) -> ProjectDetail:
         """Read a project's row and its jobs."""
         state = await self.projects.detail(_named_project(request), caller)
+        return ProjectDetail.of_state(state, await self._installation())
+
+    async def edit_project(self, request: Request, caller: Caller) -> ProjectDetail:
+        """Change a project's title, frames, scenes or their order; buys nothing, and loses no clip."""
+        call = await read_model(request, EditCall, ("application/json", MERGE_PATCH))
+        known = read_if_match(request)
+        state = await self.editor.edit(_named_project(request), call.patch(), caller, known)
         return ProjectDetail.of_state(state, await self._installation())
 
     async def download_clip(self, request: Request, caller: Caller) -> Response:
@@ -217,6 +230,10 @@ class Handlers:
                 "SERVICE_TOKEN, or with the service role key."
             )
         return Response(self.metrics_text(), media_type=METRICS_MEDIA_TYPE)
+
+
+def _scene_keys(named: Collection[str] | None) -> Collection[SceneKey] | None:
+    return None if named is None else {SceneKey(scene) for scene in named}
 
 
 def _named_project(request: Request) -> ProjectId:

@@ -23,6 +23,12 @@ _SECURITY_SCHEMES = {
         "description": "With Supabase: an API key of the project. It counts only without Authorization.",
     },
 }
+_ETAG = {
+    "ETag": {
+        "description": "Names the project's last edit, for If-Match.",
+        "schema": {"type": "string"},
+    }
+}
 _Models = Mapping[Any, JsonSchemaValue]
 
 
@@ -77,10 +83,15 @@ def _describe(
                 for name in re.findall(r"{(\w+)}", path)
             ),
             *_query_parameters(operation, definitions),
+            *(
+                {"name": name, "in": "header", "description": what_for, "schema": {"type": "string"}}
+                for name, what_for in operation.request_headers.items()
+            ),
         ],
         "responses": {
             **{
                 str(int(status)): response(status, operation.answer, media_type=operation.media_type)
+                | ({} if operation.etag_of is None else {"headers": _ETAG})
                 for status in operation.statuses
             },
             **{
@@ -89,9 +100,9 @@ def _describe(
             },
         },
     }
-    if operation.body is not None or operation.body_type != "application/json":
+    if operation.body is not None or operation.body_types != ("application/json",):
         schema = {"schema": references[operation.body, "validation"]} if operation.body else {}
-        described["requestBody"] = {"required": True, "content": {operation.body_type: schema}}
+        described["requestBody"] = {"required": True, "content": dict.fromkeys(operation.body_types, schema)}
     if operation.protected:
         described["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
     return described
@@ -100,10 +111,6 @@ def _describe(
 def _plain(path: str) -> str:
     """Leave out how the router reads a parameter, which OpenAPI has no word for."""
     return re.sub(r"{(\w+):\w+}", r"{\1}", path)
-
-
-def _parameter(name: str, where: str, *, required: bool) -> dict[str, object]:
-    return {"name": name, "in": where, "required": required, "schema": {"type": "string"}}
 
 
 def _query_parameters(

@@ -14,6 +14,7 @@ from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.web.access import Access
 from service.web.downloads import VIDEO_MEDIA_TYPE
+from service.web.edits import MERGE_PATCH, EditCall, etag
 from service.web.errors import InvalidValue, NothingMade, status_of
 from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
@@ -58,7 +59,8 @@ class Operation:
     A GET with a `query` takes that model's parameters and no others: else one that is misspelt would be
     answered as if it were not there. A call of one that is not `protected` is anonymous. `statuses` are
     those that the answer itself may come with; `status_of` picks one, else it is the first. `failures` are
-    the errors that tell more than others, by their status.
+    the errors that tell more than others, by their status. `request_headers` says of each header that the
+    call heeds what it is for; `etag_of` gives the ETag of the answer.
     """
 
     method: str
@@ -74,7 +76,9 @@ class Operation:
     protected: bool = True
     alias: str | None = None
     media_type: str = "application/json"
-    body_type: str = "application/json"
+    body_types: Sequence[str] = ("application/json",)
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    etag_of: Callable[[Any], str] | None = None
 
     @property
     def summary(self) -> str:
@@ -110,7 +114,23 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             statuses=(HTTPStatus.CREATED,),
         ),
         Operation(
-            "GET", "/projects/{project_id}", handlers.read_project, ProjectDetail, errors=(401, 404, 410, 503)
+            "GET",
+            "/projects/{project_id}",
+            handlers.read_project,
+            ProjectDetail,
+            errors=(401, 404, 410, 503),
+            etag_of=etag,
+        ),
+        Operation(
+            "PATCH",
+            "/projects/{project_id}",
+            handlers.edit_project,
+            ProjectDetail,
+            EditCall,
+            errors=(400, 401, 404, 410, 412, 413, 422, 503),
+            body_types=("application/json", MERGE_PATCH),
+            request_headers={"If-Match": "The ETag of the project as the edit's author saw it; * for any."},
+            etag_of=etag,
         ),
         Operation(
             "DELETE",
@@ -194,7 +214,7 @@ def _studio(studio: Studio) -> Sequence[Operation]:
             ImageStored,
             errors=(400, 401, 413, 422, 503),
             statuses=(HTTPStatus.CREATED,),
-            body_type="image/*",
+            body_types=("image/*",),
         ),
         Operation(
             "GET",
@@ -250,7 +270,9 @@ def _endpoint(operation: Operation, access: Access) -> Callable[[Request], Await
         if isinstance(answer, Response):
             return answer
         status = operation.statuses[0] if operation.status_of is None else operation.status_of(answer)
-        return Response(answer.model_dump_json(by_alias=True), status, media_type=operation.media_type)
+        headers = None if operation.etag_of is None else {"ETag": operation.etag_of(answer)}
+        content = answer.model_dump_json(by_alias=True)
+        return Response(content, status, headers, media_type=operation.media_type)
 
     return respond
 

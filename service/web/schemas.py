@@ -8,10 +8,11 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from service.clips.catalogue import Catalogue, VideoModel
 from service.clips.earlier import EarlierClip, listed_earlier_clips
+from service.clips.edits import MAX_SCENES
 from service.clips.estimate import Price, UsualTime
 from service.clips.links import link_expires_at
 from service.clips.listing import Cursor, State, state_of
@@ -26,8 +27,6 @@ from service.workflow.poll import PollerHealth
 from service.workflow.ports import ProjectDraft
 from service.workflow.projects import Page, ProjectState
 
-# Each scene can cost dollars: more than this in one call is a mistake.
-MAX_SCENES = 10_000
 MAX_PROJECTS = 1000
 # Characters; no title is longer.
 _MAX_SEARCH = 160
@@ -95,14 +94,22 @@ class ProjectCall(BaseModel):
 class GenerateCall(ProjectCall):
     """Names the project and what is chosen for it; what is null or missing stays as it was.
 
-    A `model` begins anew: resolution and audio that are not named beside it are the installation's. `adopt`
-    makes the clips of before the ledger those of the scenes, in order, and buys nothing.
+    A `model` begins anew: resolution and audio that are not named beside it are the installation's. With
+    `scenes` only these are made. `adopt` makes the clips of before the ledger those of the scenes, in order,
+    and buys nothing: it is about all of them.
     """
 
     model: Text | None = None
     resolution: Text | None = None
     audio: bool | None = None
+    scenes: list[SceneName] | None = Field(default=None, min_length=1, max_length=MAX_SCENES)
     adopt: bool = False
+
+    @model_validator(mode="after")
+    def _adopts_all(self) -> Self:
+        if self.adopt and self.scenes is not None:
+            raise ValueError("adopt is about all scenes of a project: leave out scenes, or adopt")
+        return self
 
     @property
     def choice(self) -> Choice | None:
@@ -540,9 +547,11 @@ class ProjectDetail(ProjectSummary, ProjectNews):
     installation's default. A job has those that it was made with. `earlier` are the clips of a project of
     which the ledger has none; `counts` has them, too. `problems` says of scenes why no clip can be made of
     them as they are now; `quotes` has all others, unless the project's model is not allowed any more.
+    `edited` is the sequence number of the last edit of the project itself: the ETag.
     """
 
     title: str
+    edited: int
     earlier: list[EarlierJob]
     script: str | None
     scenes: Any

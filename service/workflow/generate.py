@@ -34,7 +34,7 @@ from service.clips.models import (
     TaskUUID,
 )
 from service.clips.ownership import Caller
-from service.clips.planning import Plan, Planner, choose
+from service.clips.planning import Plan, Planner, choose, frame_problems
 from service.clips.progress import Progress, SceneProgress, progress
 from service.clips.quotes import seconds_note
 from service.errors import (
@@ -134,27 +134,38 @@ class Generator:
     on_change: Callable[[], None]
 
     async def generate(
-        self, project_id: ProjectId, caller: Caller, choice: Choice | None = None
+        self,
+        project_id: ProjectId,
+        caller: Caller,
+        choice: Choice | None = None,
+        scenes: Collection[SceneKey] | None = None,
     ) -> Generated:
-        """Submit a job for each scene with both frames that has none yet.
+        """Submit a job for each scene with both frames that has none yet, or for those of `scenes` only.
 
         A `choice` becomes the project's; without one that of an earlier call stands.
 
-        Raises ProjectNotFound; ChoiceRefused, before anything is stored; FramesNotReady, if no scene is
-        complete; ProviderRefused, if Runware refused the account and so all new jobs; ProviderUnavailable, if
-        nothing may be bought before Runware has said how earlier jobs stand, and it can't be asked;
-        ProjectBusy, if another call keeps asking for longer than a person waits; ProjectEdited, if edit
-        follows on edit; StoreUnavailable.
+        Raises ProjectNotFound; ChoiceRefused and SceneNotFound, before anything is stored; FramesNotReady, if
+        none of these scenes is complete; ProviderRefused, if Runware refused the account and so all new jobs;
+        ProviderUnavailable, if nothing may be bought before Runware has said how earlier jobs stand, and it
+        can't be asked; ProjectBusy, if another call keeps asking for longer than a person waits;
+        ProjectEdited, if edit follows on edit; StoreUnavailable.
         """
+        if scenes is not None:
+            # Before the choice is stored, of which a refused call must leave no trace.
+            project = await existing_project(self.store, project_id, caller)
+            _refuse_unknown(project_id, scenes, frame_problems(project, self.planner.frame_rules), "made")
         if choice is not None:
             await self.choose(project_id, caller, choice)
 
-        def all_scenes(planned: Plan) -> Collection[SceneKey]:
-            if not planned.requests:
-                raise FramesNotReady(_not_ready(planned.problems))
-            return _scene_problems(planned).keys()
+        def scenes_to_make(planned: Plan) -> Collection[SceneKey]:
+            problems = _scene_problems(planned)
+            _refuse_unknown(project_id, scenes or (), problems, "made")
+            wanted = {scene: said for scene, said in problems.items() if scenes is None or scene in scenes}
+            if None not in wanted.values():
+                raise FramesNotReady(_not_ready({scene: said for scene, said in wanted.items() if said}))
+            return wanted.keys()
 
-        return await self._make(project_id, caller, all_scenes)
+        return await self._make(project_id, caller, scenes_to_make)
 
     async def retry(
         self, project_id: ProjectId, scenes: Collection[SceneKey] | None, caller: Caller
@@ -167,11 +178,7 @@ class Generator:
 
         def failed_scenes(planned: Plan) -> Collection[SceneKey]:
             problems = _scene_problems(planned)
-            if unknown := sorted(set(scenes or ()) - problems.keys()):
-                raise SceneNotFound(
-                    f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
-                    "Nothing was retried: name scenes that it has."
-                )
+            _refuse_unknown(project_id, scenes or (), problems, "retried")
             shown = progress(before.values(), problems).scenes
             return {s.scene for s in shown if s.status == "failed" and (scenes is None or s.scene in scenes)}
 
@@ -335,6 +342,16 @@ def _seconds_notes(planned: Plan) -> dict[SceneKey, str]:
         for request in planned.requests
         if request.scene in planned.wanted_s
     }
+
+
+def _refuse_unknown(
+    project_id: ProjectId, named: Collection[SceneKey], known: Collection[SceneKey], done: str
+) -> None:
+    if unknown := sorted(set(named) - set(known)):
+        raise SceneNotFound(
+            f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
+            f"Nothing was {done}: name scenes that it has."
+        )
 
 
 def _not_ready(problems: Mapping[SceneKey, str]) -> str:

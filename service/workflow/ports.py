@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from service.clips.edits import Edit
 from service.clips.estimate import PastClip
 from service.clips.images import ImageType
 from service.clips.listing import Cursor, State
@@ -81,9 +82,9 @@ class Store(Protocol):
     in the same transaction, and only if that projection has changed. The current clip of a scene is the
     first, in the order of `clips.planning.standing_order`, of the attempts at what was last asked for it.
 
-    Each change of a clip, and each edit of a project's scenes, frames or choice, its deletion and its return
-    among them, takes the project's next
-    sequence number inside its own transaction, so that the numbers follow the order of the commits.
+    Each change of a clip, and each edit of a project's script, scenes, frames or choice, its deletion and its
+    return among them, takes the project's next sequence number inside its own transaction, so that the
+    numbers follow the order of the commits.
     """
 
     async def missing_migrations(self) -> Sequence[str]:
@@ -106,6 +107,16 @@ class Store(Protocol):
 
     async def choose(self, project_id: ProjectId, choice: Choice, now: datetime) -> None:
         """Make this the project's choice: an edit of it, unless it is so already."""
+
+    async def edit(
+        self, project_id: ProjectId, edit: Edit, moved: Sequence[Clip], now: datetime, *, edited: int
+    ) -> None:
+        """Store an edited project, and in the same transaction what becomes of its clips.
+
+        The `moved` clips get their new scene and fingerprint, and a new version; those of removed scenes are
+        current no longer. Raises ProjectEdited, if the project's last edit is not `edited` any more, or if a
+        scene that moves has clips that are not among the moved.
+        """
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
@@ -169,6 +180,9 @@ class Store(Protocol):
 
     async def current_clips(self, project_id: ProjectId) -> Sequence[Clip]:
         """Read each scene's current clip."""
+
+    async def all_clips(self, project_id: ProjectId) -> Sequence[Clip]:
+        """Read every clip that was ever recorded for a project, whether it is current or not."""
 
     async def clips(self, task_uuids: Collection[TaskUUID]) -> Sequence[Clip]:
         """Read clips by their task UUIDs; one that is not there is left out."""

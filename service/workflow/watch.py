@@ -153,12 +153,19 @@ class Watcher:
                 watched.tell(after)
 
     async def _after(self, state: ProjectState, changes: Changes) -> ProjectState:
-        project = state.project
-        edited = changes.edited > state.edited
-        if edited:
-            project = await self.store.project(project.id) or project
-        after = state.after(project, changes)
+        if changes.edited > state.edited:
+            return await self._read_anew(state)
+        after = state.after(state.project, changes)
         # Else all that has changed are current clips at what is asked for, which are known.
-        if edited or any(after.outdated(one.clip) for one in changes.clips):
+        if any(after.outdated(one.clip) for one in changes.clips):
             return await with_older(self.store, after)
         return after
+
+    async def _read_anew(self, state: ProjectState) -> ProjectState:
+        """Read all of a project: an edit may have moved scenes with their clips, or taken them away."""
+        project_id = state.project.id
+        found = (await self.store.changes({project_id: 0})).get(project_id)
+        project = await self.store.project(project_id)
+        if found is None or project is None:
+            return state
+        return await with_older(self.store, ProjectState.of(project, found, state.planner))

@@ -268,6 +268,42 @@ async def test_error_of_a_project_without_any_clip_tells_of_each_scene(visit: Vi
 
 
 @in_browser
+async def test_page_of_another_origin_edits_and_is_told_of_somebody_elses_edit(
+    world: World, open_visit: OpenVisit
+) -> None:
+    project_id = await world.store(2)
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(body="<!doctype html><title>App</title>", content_type="text/html")
+
+    async with open_visit(world) as visit:
+        visit.hosts.add("localhost:5173")
+        await visit.context.grant_permissions(["local-network-access"], origin=APPLICATION)
+        await visit.context.route(f"{APPLICATION}/**", answer)
+        await visit.page.goto(APPLICATION)
+        told = await visit.page.evaluate(
+            """async ([url, id]) => {
+                const { createClips } = await import(`${url}/client/clips.js`);
+                const clips = createClips({ url });
+                const { edited } = await clips.project(id);
+                const first = await clips.edit(id, { title: "Harbour", order: ["2", "1"] }, { edited });
+                const refused = ({ code, status }) => [code, status];
+                const late = await clips.edit(id, { title: "Bay" }, { edited }).catch(refused);
+                const blind = await clips.edit(id, { scenes: { 1: { duration: null } } });
+                const { results } = await clips.generate(id, { scenes: ["2"] });
+                return { first: first.title, late, blind, scenes: results.map((result) => result.sceneKey) };
+            }""",
+            [world.url, project_id],
+        )
+    assert (told["first"], told["late"], told["scenes"]) == ("Harbour", ["project_changed", 412], ["2"])
+    assert told["blind"]["title"] == "Harbour"
+    assert told["blind"]["scenes"] == {
+        "1": {"description": "Scene 2."},
+        "2": {"description": "Scene 1.", "duration": 4},
+    }
+
+
+@in_browser
 async def test_refused_token_is_asked_for_anew_once_and_only_if_it_comes_from_a_function(
     tmp_path: Path, open_visit: OpenVisit
 ) -> None:

@@ -159,6 +159,7 @@ async def test_clip_that_is_what_the_project_asks_for_costs_no_question_about_at
     project_id = await store.new_project(LEAVES)
     async with aclosing(await watcher.watch(project_id, Operator(), 0)) as stream:
         await anext(stream)
+        store.asked_for_attempts = 0
         (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
         watcher.look_soon()
         assert paid((await anext(stream)).state) == ["1"]

@@ -41,7 +41,8 @@ async def open_place(tmp_path: Path, supabase: Supabase) -> AsyncIterator[Place]
 def calls(project_id: str) -> list[tuple[str, str, object]]:
     """Each call that is about one project."""
     functions = [("POST", f"/functions/v1/{name}", {"project_id": project_id}) for name in FUNCTIONS]
-    return [*functions, ("GET", f"/projects/{project_id}", None)]
+    edit = ("PATCH", f"/projects/{project_id}", {"title": "A quiet bay"})
+    return [*functions, edit, ("GET", f"/projects/{project_id}", None)]
 
 
 def every_call(project_id: str) -> list[tuple[str, str, object]]:

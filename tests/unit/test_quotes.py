@@ -5,7 +5,7 @@ import pytest
 from service.clips.catalogue import Catalogue
 from service.clips.estimate import Price
 from service.clips.fingerprint import fingerprint
-from service.clips.models import Choice, ClipStatus
+from service.clips.models import Choice, ClipStatus, SceneKey
 from service.clips.planning import Planner
 from service.clips.quotes import asked_for, in_question, outdated, quotes, seconds_note, standing
 from service.runware.models import video_model
@@ -98,10 +98,10 @@ def test_clip_that_failed_or_is_of_another_prompt_is_not_paid() -> None:
         assert not quote.paid
 
 
-def test_only_of_outdated_scenes_an_older_clip_may_stand() -> None:
+def test_older_clip_may_stand_where_the_current_one_is_outdated_or_missing() -> None:
     asked = asked_for(boats(1, 2, 3), PLANNER)
     current = [clip("1"), clip("2", prompt="A boat arrives."), clip("9")]
-    assert in_question(asked, current) == [asked[current[1].scene].fingerprint]
+    assert in_question(asked, current) == [asked[SceneKey(scene)].fingerprint for scene in "23"]
 
 
 @pytest.mark.parametrize(

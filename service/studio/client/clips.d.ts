@@ -129,6 +129,8 @@ export interface Frames {
 
 export interface Project extends ProjectRow {
   sequence: number;
+  /** The number of the project's last edit, for `edit`; clips that change leave it as it is. */
+  edited: number;
   counts: Tally;
   cost_usd: number;
   jobs: Job[];
@@ -156,6 +158,22 @@ export interface ProjectDraft {
   frames: Record<string, Partial<Frames> | null>;
   scenes?: Record<string, Record<string, unknown> | null>;
   script?: string | null;
+}
+
+/**
+ * What changes in a project, as a JSON merge patch (RFC 7396): what is left out stays, null removes. A scene that is null
+ * in both `frames` and `scenes` is removed; its clips stay paid for, and are found again if it is put back.
+ */
+export interface ProjectChanges {
+  /** At most 160 characters, and not blank. */
+  title?: string;
+  frames?: Record<string, { [name in keyof Frames]?: string | null } | null>;
+  scenes?: Record<string, Record<string, unknown> | null>;
+  /**
+   * All scene keys in their new order: the scene at place i then has the i-th of the project's keys. Its clips move
+   * along, so that nothing is bought again. Send `edited` with it: the same order again would move the scenes again.
+   */
+  order?: string[];
 }
 
 /**
@@ -282,11 +300,11 @@ export interface DownloadedClip {
 
 export interface Clips {
   /**
-   * Submits a job for each scene with both frames; what is paid for already is not bought again. Where no clip could be
-   * made, `generate`, `status` and `retry` reject with the code "nothing_made", and `answer` tells of each scene. With
+   * Submits a job for each scene with both frames, or for those of `scenes` only; what is paid for already is not bought
+   * again. Where no clip could be made, `generate`, `status` and `retry` reject with the code "nothing_made", and `answer` tells of each scene. With
    * `adopt` it buys nothing, and makes the earlier clips those of the scenes, in order; where they don't fit it rejects.
    */
-  generate(projectId: string, choice?: Choice & { adopt?: boolean }): Promise<Generated>;
+  generate(projectId: string, choice?: Choice & { scenes?: string[]; adopt?: boolean }): Promise<Generated>;
   /** Has Runware asked for news, and reports every scene. Before any `generate` it rejects: "nothing_asked". */
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */
@@ -303,6 +321,11 @@ export interface Clips {
   download(projectId: string, scene: string, options?: DownloadOptions): Promise<DownloadedClip>;
   /** Resolves if a finished clip's video is still there; else rejects as `download` does. */
   checkVideo(projectId: string, scene: string): Promise<void>;
+  /**
+   * Changes a project; gives it as it is then. With `edited`, the number that the project had, it rejects with
+   * "project_changed" if somebody has edited it since: read it again, and edit that.
+   */
+  edit(projectId: string, changes: ProjectChanges, options?: { edited?: number }): Promise<Project>;
   /** Stores a project; gives its id. */
   create(draft: ProjectDraft): Promise<string>;
   /**

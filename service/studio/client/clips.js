@@ -62,21 +62,22 @@ export function createClips({ url = "", token } = {}) {
   }
 
   const get = async (path, options) => (await request(path, options)).json();
-  const post = async (path, body) =>
+  const sendJson = async (method, path, body, headers = {}) =>
     (
       await request(path, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
+        method,
+        headers: { "content-type": "application/json", ...headers },
         body: JSON.stringify(body),
       })
     ).json();
+  const post = (path, body) => sendJson("POST", path, body);
 
   const projectPath = (projectId) => `/projects/${encodeURIComponent(projectId)}`;
   const videoPath = (projectId, scene) => `${projectPath(projectId)}/clips/${encodeURIComponent(scene)}.mp4`;
 
   return {
-    generate: (projectId, { model, resolution, audio, adopt } = {}) =>
-      post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio, adopt }),
+    generate: (projectId, { model, resolution, audio, scenes, adopt } = {}) =>
+      post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio, scenes, adopt }),
     status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
     retry: (projectId, { scenes } = {}) =>
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
@@ -92,6 +93,10 @@ export function createClips({ url = "", token } = {}) {
       const response = await request(videoPath(projectId, scene), { headers: { range: "bytes=0-0" } });
       // A host that knows no ranges gives all of it.
       await response.body.cancel();
+    },
+    edit: (projectId, changes, { edited } = {}) => {
+      const known = edited === undefined ? {} : { "if-match": `"${edited}"` };
+      return sendJson("PATCH", `/projects/${encodeURIComponent(projectId)}`, changes, known);
     },
     create: async (draft) => (await post("/projects", draft)).id,
     duplicate: async (projectId) => (await post(`${projectPath(projectId)}/copies`, {})).id,
