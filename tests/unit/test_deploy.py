@@ -84,7 +84,7 @@ def test_container_leaves_what_built_it_behind() -> None:
 
 def test_container_installs_the_pinned_libraries() -> None:
     (install,) = (arguments for name, arguments in stages()[0] if name == "RUN")
-    assert "install --no-cache-dir -c deploy/constraints.txt ." in install
+    assert 'install --no-cache-dir -c deploy/constraints.txt ".${EXTRAS:+[$EXTRAS]}"' in install
 
 
 def test_python_of_the_container_is_one_that_the_service_runs_on() -> None:
