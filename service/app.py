@@ -26,7 +26,7 @@ from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.runware.videos import VideoReader
 from service.scheduling import scheduled
-from service.settings import Settings
+from service.settings import DatabaseSettings, Settings
 from service.stores.presence import presence
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
@@ -66,7 +66,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def store_for(settings: Settings) -> SQLiteStore | SupabaseStore:
+def store_for(settings: DatabaseSettings) -> SQLiteStore | SupabaseStore:
     """Give the store that the settings name, to be opened by `async with`."""
     if (supabase := _supabase(settings)) is not None:
         return SupabaseStore(*supabase)
@@ -252,7 +252,7 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-def _supabase(settings: Settings) -> tuple[str, str] | None:
+def _supabase(settings: DatabaseSettings) -> tuple[str, str] | None:
     """Give the Supabase project's address and its service role key, which are set together or not at all."""
     key = _revealed(settings.supabase_service_role_key)
     return None if settings.supabase_url is None or key is None else (settings.supabase_url, key)

@@ -16,7 +16,7 @@ from service.errors import StoreUnavailable
 from service.logs import configure_logs
 from service.options import with_options
 from service.sandbox.options import SandboxOptions
-from service.settings import Settings, SettingsRefused, load_settings
+from service.settings import Settings, SettingsRefused, load_database_settings, load_settings
 from service.terminal.commands import service_token, service_url, terminal_commands
 
 # In-flight requests get this long after SIGTERM; a submission takes longer only while Runware is down, and
@@ -97,7 +97,11 @@ def serve(**options: Any) -> None:
 def migrate(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 0 if the database has all that this release needs, else 1.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Exit 0 if the database has all that this release needs, else 1; reads its settings alone.",
+        ),
     ] = False,
     show: Annotated[
         bool,
@@ -119,7 +123,10 @@ def migrate(
         async with store_for(settings) as store:
             return await store.missing_migrations()
 
-    settings = _settings({})
+    try:
+        settings = load_database_settings()
+    except SettingsRefused as refused:
+        _refuse(str(refused))
     try:
         missing = asyncio.run(missing_migrations())
     except StoreUnavailable as unavailable:

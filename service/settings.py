@@ -1,6 +1,7 @@
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -106,12 +107,47 @@ Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 
-class Settings(BaseSettings):
-    """All that an installation decides: from the command line, else the environment, else `.env`."""
+class DatabaseSettings(BaseSettings):
+    """Where the state is kept: all that a command needs which looks at the database alone."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
+
+    supabase_url: HttpURL | None = Field(
+        default=None,
+        description="The Supabase project that keeps the state and whose users may call, such as "
+        "https://abc.supabase.co.",
+    )
+    supabase_service_role_key: Annotated[SecretStr, AfterValidator(_service_role_key)] | None = Field(
+        default=None, description="The project's service_role or secret key; goes with SUPABASE_URL."
+    )
+    database_path: Path = Field(
+        Path("clips.db"), description="File of the embedded database; not used with SUPABASE_URL."
+    )
+
+    def _only_with_supabase(self) -> Mapping[str, object]:
+        """Give the settings, by name, that mean nothing without a Supabase project."""
+        return {"SUPABASE_SERVICE_ROLE_KEY": self.supabase_service_role_key}
+
+    @model_validator(mode="after")
+    def _supabase_is_whole(self) -> Self:
+        dependent = [name for name, value in self._only_with_supabase().items() if value]
+        if self.supabase_url is None and dependent:
+            raise ValueError(
+                f"{', '.join(dependent)} means nothing without a Supabase project: set SUPABASE_URL to "
+                "the project's address, such as https://abc.supabase.co, or take it out"
+            )
+        if self.supabase_url is not None and self.supabase_service_role_key is None:
+            raise ValueError(
+                "SUPABASE_URL is set, but SUPABASE_SERVICE_ROLE_KEY is not: "
+                "copy the service_role or secret key from the project's API settings"
+            )
+        return self
+
+
+class Settings(DatabaseSettings):
+    """All that an installation decides: from the command line, else the environment, else `.env`."""
 
     runware_api_key: SecretStr = Field(description="The account's key, from Runware's dashboard.")
     runware_api_url: HttpURL = Field("https://api.runware.ai/v1", description="Where Runware's API is.")
@@ -155,14 +191,6 @@ class Settings(BaseSettings):
         default=None,
         description="Token that callers send as Authorization: Bearer; required beyond loopback.",
     )
-    supabase_url: HttpURL | None = Field(
-        default=None,
-        description="The Supabase project that keeps the state and whose users may call, such as "
-        "https://abc.supabase.co.",
-    )
-    supabase_service_role_key: Annotated[SecretStr, AfterValidator(_service_role_key)] | None = Field(
-        default=None, description="The project's service_role or secret key; goes with SUPABASE_URL."
-    )
     supabase_jwt_secret: Annotated[SecretStr, AfterValidator(_jwt_secret)] | None = Field(
         default=None, description="The project's shared secret, if it still signs tokens by one (HS256)."
     )
@@ -185,9 +213,6 @@ class Settings(BaseSettings):
         Field(default=("*.runware.ai",), description="Hosts that videos may lie at, comma-separated.")
     )
 
-    database_path: Path = Field(
-        Path("clips.db"), description="File of the embedded database; not used with SUPABASE_URL."
-    )
     poll_interval_seconds: float = Field(10, gt=0, le=600, description="How often the poller looks.")
     clip_timeout_seconds: float = Field(
         1800, gt=0, le=86_400, description="How long after its submission a clip is given up."
@@ -255,6 +280,15 @@ class Settings(BaseSettings):
         """Whom the tokens of the users of `supabase_url` name as their issuer."""
         return self.supabase_jwt_issuer or f"{self.supabase_url}/auth/v1"
 
+    def _only_with_supabase(self) -> Mapping[str, object]:
+        return {
+            **super()._only_with_supabase(),
+            "SUPABASE_JWT_SECRET": self.supabase_jwt_secret,
+            "SUPABASE_ANON_KEY": self.supabase_anon_key,
+            "SUPABASE_JWT_ISSUER": self.supabase_jwt_issuer,
+            "ALLOW_ANON": self.allow_anon,
+        }
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if not re.fullmatch(r"[!-~]+", self.runware_api_key.get_secret_value()):
@@ -275,7 +309,6 @@ class Settings(BaseSettings):
                 if model.resolutions
                 else f"RUNWARE_RESOLUTION means nothing to {model.name}: take it out"
             )
-        self._check_supabase()
         callers_are_known = self.service_token or self.supabase_url
         if (
             self.public_url
@@ -293,38 +326,26 @@ class Settings(BaseSettings):
             )
         return self
 
-    def _check_supabase(self) -> None:
-        if self.supabase_url is None:
-            dependent = [
-                name
-                for name, value in (
-                    ("SUPABASE_SERVICE_ROLE_KEY", self.supabase_service_role_key),
-                    ("SUPABASE_JWT_SECRET", self.supabase_jwt_secret),
-                    ("SUPABASE_ANON_KEY", self.supabase_anon_key),
-                    ("SUPABASE_JWT_ISSUER", self.supabase_jwt_issuer),
-                    ("ALLOW_ANON", self.allow_anon),
-                )
-                if value
-            ]
-            if dependent:
-                raise ValueError(
-                    f"{', '.join(dependent)} means nothing without a Supabase project: set SUPABASE_URL to "
-                    "the project's address, such as https://abc.supabase.co, or take it out"
-                )
-        elif self.supabase_service_role_key is None:
-            raise ValueError(
-                "SUPABASE_URL is set, but SUPABASE_SERVICE_ROLE_KEY is not: "
-                "copy the service_role or secret key from the project's API settings"
-            )
-
 
 def load_settings(options: Mapping[str, Any]) -> Settings:
     """Read the settings; `options` are those of the command line, by field name, None where not given.
 
     Raises SettingsRefused, with a line for each wrong one.
     """
-    try:
+    with _told_in_sentences():
         return Settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def load_database_settings() -> DatabaseSettings:
+    """Read where the state is kept, whatever else is set or missing. Raises SettingsRefused, as above."""
+    with _told_in_sentences():
+        return DatabaseSettings()
+
+
+@contextmanager
+def _told_in_sentences() -> Iterator[None]:
+    try:
+        yield
     except ValidationError as refused:
         raise SettingsRefused("\n".join(_sentence(error) for error in refused.errors())) from None
 

@@ -181,6 +181,31 @@ async def test_database_that_can_not_be_reached_is_found(installation: Installat
     assert (await run_command("migrate", "--check", cwd=installation.folder, variables=variables))[0] == 2
 
 
+async def test_migrations_are_checked_with_the_settings_of_the_database_alone(
+    supabase: Supabase, tmp_path: Path
+) -> None:
+    known = supabase_variables(supabase)
+    database = {name: known[name] for name in ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")}
+    for others in ({}, {"RUNWARE_CONCURRENCY": "none", "PUBLIC_URL": "https://clips.example.com"}):
+        told = await run_command("migrate", "--check", cwd=tmp_path, variables=database | others)
+        assert told == (0, "The database has all that this release needs.\n")
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"SUPABASE_URL": "https://abc.supabase.co"}, "SUPABASE_SERVICE_ROLE_KEY is not: copy the"),
+        ({"SUPABASE_URL": "abc.supabase.co"}, "SUPABASE_URL is wrong"),
+        ({"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_k"}, "means nothing without a Supabase project"),
+    ],
+)
+async def test_settings_of_the_database_that_can_not_be_are_told_as_ever(
+    tmp_path: Path, variables: dict[str, str], told: str
+) -> None:
+    code, said = await run_command("migrate", "--check", cwd=tmp_path, variables=variables)
+    assert (code, told in said) == (2, True), said
+
+
 async def test_migrate_wants_to_know_what_to_do(tmp_path: Path) -> None:
     code, said = await run_command("migrate", cwd=tmp_path)
     assert (code, said) == (2, "Say one of --check and --print.\n")
