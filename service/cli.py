@@ -100,7 +100,7 @@ def migrate(
         bool,
         typer.Option(
             "--check",
-            help="Exit 0 if the database has all that this release needs, else 1; reads its settings alone.",
+            help="Exit 0 if the database has all that this release needs, else 1; needs no other settings.",
         ),
     ] = False,
     show: Annotated[

@@ -220,7 +220,7 @@ async def test_duplicate_is_told_with_its_page_and_its_clips_as_such(world: Worl
     new_id = json.loads(output)["project_id"]
     code, output = await clips(world, tmp_path, "generate", new_id)
     assert code == 0
-    assert "Scene 1: done, came along with the copy: http" in output
+    assert "Scene 1: done, copied from the original: http" in output
     assert (await world.ledger())["accepted"] == 1
 
 

@@ -17,7 +17,7 @@ export function describe(job, now, problem = "", gone = false) {
     case "succeeded":
       if (gone) return { text: goneText(job, now), tone: "late" };
       if (job.adopted) return { text: "Made before this service kept a ledger", tone: "done" };
-      if (job.copied) return { text: "Done, came along with the copy", tone: "done" };
+      if (job.copied) return { text: "Done, copied from the original", tone: "done" };
       return {
         text: `Done in ${clock((Date.parse(job.settled_at) - Date.parse(job.waiting_since)) / 1000)}`,
         tone: "done",
