@@ -7,6 +7,7 @@ from enum import IntEnum
 
 # Characters. The sandbox has the same limit among its rules for Veo 3.1 (`service/sandbox/tasks.py`).
 PROMPT_LIMIT = 3000
+_LEAST_PROMPT = 2
 DEFAULT_PROMPT = "Smooth, natural motion from the first frame to the last."
 
 # What language models and forms write where there is nothing to say.
@@ -107,6 +108,21 @@ def prompt(scene: Mapping[str, object], *, speech: bool = False, limit: int = PR
         # Alone it stays as it was written: one more full stop would be another clip to pay for.
         parts = [_Part(_Rank.ACTION, _closed(description) if parts else description), *parts]
     return _fitted(parts or [_Part(_Rank.ACTION, DEFAULT_PROMPT)], limit)
+
+
+def length_problem(scene: Mapping[str, object]) -> str:
+    """Say which text of a scene no prompt can tell, since it alone is too long or all is too short; else "".
+
+    For a scene that is being stored: its text would else be cut without a word, or refused by Runware after
+    the clip was asked for. What is told beside the action may be cut, the least important first.
+    """
+    name = "description" if _prose(scene.get("description")) else "visual_action"
+    length = len(_prose(scene.get(name)))
+    if length > PROMPT_LIMIT:
+        return f"its {name} has {length} characters, and a prompt has {PROMPT_LIMIT} at most. Shorten it"
+    if len(prompt(scene)) < _LEAST_PROMPT:
+        return f"its {name} has {length} character, and a prompt needs {_LEAST_PROMPT}. Say more, or nothing"
+    return ""
 
 
 def _part(rank: _Rank, label: str, text: str) -> Sequence[_Part]:

@@ -62,7 +62,7 @@ async def read_model(request: Request, model: type[Model], media_types: Sequence
     try:
         return model.model_validate_json(body)
     except ValidationError as invalid:
-        raise body_error(invalid) from None
+        raise body_error(invalid, model) from None
 
 
 def _content_type(request: Request) -> str:

@@ -1,9 +1,10 @@
 """Which error becomes which answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +35,7 @@ from service.errors import (
     VideoUnusable,
     VideoURLRefused,
 )
+from service.suggestions import did_you_mean
 from service.web.schemas import ErrorAnswer
 
 _MOST_LISTED = 5
@@ -167,13 +169,14 @@ async def http_error(_request: Request, error: Exception) -> Response:
     return error_response(error.status_code, message, code, error.headers)
 
 
-def body_error(invalid: ValidationError) -> BadRequest | InvalidValue:
+def body_error(invalid: ValidationError, model: type[BaseModel]) -> BadRequest | InvalidValue:
     """Tell a body of the wrong shape from a wrong value, and say where it is wrong."""
     errors = invalid.errors(include_url=False, include_context=False, include_input=False)
     if any(e["type"] == "json_invalid" for e in errors):
         return BadRequest("The body is not JSON. Correct it and call again.")
     shape = any(e["type"] in ("missing", "extra_forbidden") or e["type"].endswith("_type") for e in errors)
-    message = f"The body can't be used ({_listed(invalid, 'body')}). Correct it and call again."
+    listed = _listed(invalid, "body", model.model_fields)
+    message = f"The body can't be used ({listed}). Correct it and call again."
     return BadRequest(message) if shape else InvalidValue(message)
 
 
@@ -182,7 +185,18 @@ def query_error(invalid: ValidationError) -> InvalidValue:
     return InvalidValue(f"The query can't be used ({_listed(invalid, 'query')}). Correct it and call again.")
 
 
-def _listed(invalid: ValidationError, whole: str) -> str:
+def _listed(invalid: ValidationError, whole: str, fields: Collection[str] = ()) -> str:
     errors = invalid.errors(include_url=False, include_context=False, include_input=False)
-    listed = "; ".join(f"{'.'.join(map(str, e['loc'])) or whole}: {e['msg']}" for e in errors[:_MOST_LISTED])
+    listed = "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or whole}: {_problem(e, fields)}" for e in errors[:_MOST_LISTED]
+    )
     return f"{listed}; and {len(errors) - _MOST_LISTED} more" if len(errors) > _MOST_LISTED else listed
+
+
+def _problem(error: ErrorDetails, fields: Collection[str]) -> str:
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] != "extra_forbidden":
+        return said
+    # What is known inside of a field is that field's own affair.
+    known = fields if len(error["loc"]) == 1 else ()
+    return f"this call has no such field.{did_you_mean(str(error['loc'][-1]), known)}"

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
+from service.suggestions import did_you_mean
 from service.web.access import Access
 from service.web.downloads import VIDEO_MEDIA_TYPE
 from service.web.edits import MERGE_PATCH, EditCall, etag
@@ -283,6 +284,7 @@ def _refuse_unknown_parameters(operation: Operation, request: Request) -> None:
     unknown = [name for name in request.query_params if name not in operation.query.model_fields]
     if unknown:
         raise InvalidValue(
-            f"{operation.path} takes no parameter {', '.join(unknown[:_MOST_LISTED])}. "
+            f"{operation.path} takes no parameter {', '.join(unknown[:_MOST_LISTED])}."
+            f"{did_you_mean(unknown[0], operation.query.model_fields)} "
             f"It takes {', '.join(operation.query.model_fields)}. Correct it and call again."
         )

@@ -18,9 +18,11 @@ from service.clips.links import link_expires_at
 from service.clips.listing import Cursor, State, state_of
 from service.clips.models import Choice, Clip, Failure, GenerationSettings, Project, ProjectOverview
 from service.clips.progress import Progress, SceneProgress, Stage, stage
+from service.clips.prompts import length_problem
 from service.clips.quotes import Quote
 from service.clips.titles import title
 from service.errors import ChoiceRefused
+from service.suggestions import meant
 from service.web.cursors import read_cursor, write_cursor
 from service.workflow.generate import Generated
 from service.workflow.poll import PollerHealth
@@ -53,11 +55,19 @@ def _storable(value: object) -> object:
     return value
 
 
+def _fitting(scenes: Mapping[str, Mapping[str, JsonValue] | None]) -> object:
+    for key, scene in scenes.items():
+        if scene is not None and (problem := length_problem(scene)):
+            raise ValueError(f"scene {key}: {problem}")
+    return scenes
+
+
 Optional = Field(default=None, exclude_if=_absent)
 SceneName = Annotated[str, BeforeValidator(_scene_text, json_schema_input_type=str | int)]
 ByScene = Annotated[
     dict[str, dict[str, JsonValue] | None], Field(max_length=MAX_SCENES), AfterValidator(_storable)
 ]
+Scenes = Annotated[ByScene, AfterValidator(_fitting)]
 Text = Annotated[str, AfterValidator(_storable)]
 Clips = Annotated[
     dict[str, str], Field(description='By task UUID: "pending", "failed" or the URL of the finished video.')
@@ -86,9 +96,24 @@ class Installation:
 
 
 class ProjectCall(BaseModel):
-    """Names the project that a call is about."""
+    """Names the project that a call is about.
+
+    Fields that the call does not have are ignored, since the web application may send more; but not one that
+    is a misspelt field of the call: what it was to say would be spent on something else.
+    """
 
     project_id: UUID
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_misspelt_fields(cls, body: object) -> object:
+        if not isinstance(body, dict):
+            return body
+        missing = cls.model_fields.keys() - body.keys()
+        for name in body.keys() - cls.model_fields.keys():
+            if close := meant(str(name), missing):
+                raise ValueError(f"this call has no field {name}. Did you mean {close}?")
+        return body
 
 
 class GenerateCall(ProjectCall):
@@ -130,7 +155,7 @@ class NewProject(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     frames: ByScene
-    scenes: ByScene = Field(default_factory=dict)
+    scenes: Scenes = Field(default_factory=dict)
     script: Text | None = None
     input_image_url: Text | None = None
     audio_recording_url: Text | None = None

@@ -153,7 +153,7 @@ async def test_retry_says_what_it_did_not_retry_and_spends_nothing_on_it(world: 
 async def test_project_comes_back_under_its_column_names(world: World) -> None:
     body = {
         "frames": {"1": {"first_frame": "https://f.example/1.png", "last_frame": "https://f.example/2.png"}},
-        "scenes": {"1": {"description": "x", "duration": "5"}},
+        "scenes": {"1": {"description": "Rain.", "duration": "5"}},
         "script": '{"title": "A short story"}',
         "input_image_url": "https://f.example/i.png",
         "audio_recording_url": "https://f.example/a.mp3",
@@ -199,7 +199,7 @@ async def test_list_is_read_page_by_page_by_words_and_state(world: World) -> Non
     [
         ("state=finished", "'generating', 'failed', 'done', 'idle' or 'deleted'"),
         ("state=", "'generating', 'failed', 'done', 'idle' or 'deleted'"),
-        ("cursor=x", "cursor: Value error, give the next of an answer as it came"),
+        ("cursor=x", "cursor: give the next of an answer as it came"),
         ("cursor=", "leave it out to begin anew"),
         ("q=a%00b", "NUL"),
         (f"q={'a' * 161}", "160"),
@@ -234,6 +234,84 @@ async def test_unknown_project_is_404(world: World, project_id: str) -> None:
     async with world.session.get(f"{world.url}/projects/{project_id}") as response:
         assert response.status == 404
         assert (await response.json())["success"] is False
+
+
+async def test_misspelt_parameter_is_answered_with_the_one_that_was_meant(world: World) -> None:
+    async with world.session.get(f"{world.url}/projects?stat=done") as response:
+        answer = await response.json()
+    assert (response.status, answer["code"]) == (422, "invalid_value")
+    assert "/projects takes no parameter stat. Did you mean state? It takes q, state," in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("call", "field", "close"),
+    [
+        ("generate-clips", "modle", "model"),
+        ("generate-clips", "resoluton", "resolution"),
+        ("generate-clips", "adpot", "adopt"),
+        ("retry-clips", "sences", "scenes"),
+    ],
+)
+async def test_misspelt_field_of_a_function_is_refused_before_money_is_spent_on_something_else(
+    world: World, call: str, field: str, close: str
+) -> None:
+    project_id = await world.store(1)
+    body = {"project_id": project_id, field: "1080p"}
+    status, answer = await world.post(f"/functions/v1/{call}", body)
+    assert (status, answer["code"]) == (422, "invalid_value")
+    assert f"this call has no field {field}. Did you mean {close}?" in answer["error"]
+    assert (await world.ledger())["accepted"] == 0
+
+
+async def test_misspelt_id_of_a_project_is_answered_with_the_fields_name(world: World) -> None:
+    status, answer = await world.post("/generate-clips", {"projectId": NOBODY})
+    assert (status, answer["success"]) == (422, False)
+    assert "this call has no field projectId. Did you mean project_id?" in answer["error"]
+
+
+async def test_other_fields_of_a_function_are_ignored_as_ever(world: World) -> None:
+    body = {"project_id": await world.store(1), "project": "mine", "source": "app", "scene_count": 1}
+    status, answer = await world.post("/generate-clips", body)
+    assert (status, answer["total_clips"]) == (200, 1)
+
+
+async def test_misspelt_field_of_a_new_project_is_refused_with_the_one_that_was_meant(world: World) -> None:
+    status, answer = await world.post("/projects", {"frames": {}, "scene": {}, "colour": "red"})
+    assert (status, answer["code"]) == (400, "bad_request")
+    assert "scene: this call has no such field. Did you mean scenes?" in answer["error"]
+    assert "colour: this call has no such field.)" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("scene", "problem"),
+    [
+        ({"description": "a" * 3001}, "scene 7: its description has 3001 characters"),
+        ({"visual_action": ["Rain falls. " * 200] * 2}, "scene 7: its visual_action has 4799 characters"),
+        ({"description": "a"}, "scene 7: its description has 1 character, and a prompt needs 2"),
+    ],
+)
+async def test_text_that_no_prompt_can_tell_is_refused_when_it_is_stored(
+    world: World, scene: dict[str, object], problem: str
+) -> None:
+    status, answer = await world.post("/projects", {"frames": {}, "scenes": {"1": {}, "7": scene}})
+    assert (status, answer["code"]) == (422, "invalid_value")
+    assert problem in answer["error"]
+    assert (await world.get("/projects"))["projects"] == []
+
+
+async def test_longest_text_is_stored_and_sent_as_it_is(world: World) -> None:
+    project_id = await world.store({"1": {"description": "a" * 3000}})
+    await world.generate(project_id)
+    (job,) = await world.settled(project_id)
+    assert job["status"] == "succeeded"
+
+
+async def test_longer_text_that_the_web_application_stored_is_cut_as_ever(world: World) -> None:
+    project_id = await world.store(1)
+    world.rewrite(project_id, scenes={"1": {"description": "Rain falls. " * 400}})
+    await world.generate(project_id)
+    (job,) = await world.settled(project_id)
+    assert job["status"] == "succeeded"
 
 
 async def test_unknown_path_and_method_get_the_same_form_of_answer(world: World) -> None:
