@@ -14,13 +14,18 @@ from starlette.types import ASGIApp
 T = TypeVar("T")
 
 _START_LOOK_INTERVAL_S = 0.01
+# Longer than a phone is without a network between two cells.
+_UNREAD_S = 60
 # A closed terminal ends a program as Ctrl-C does.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def listen(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
+def listen(
+    host: str = "127.0.0.1", port: int = 0, *, unread_s: float = _UNREAD_S
+) -> tuple[socket.socket, str]:
     """Listen on a port, 0 being a free one; gives the socket and the URL that it will serve.
 
+    A connection is ended when its other side has taken nothing of what was sent for `unread_s` seconds.
     Raises OSError, if the address can't be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -28,6 +33,10 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
     # Else an answer's body waits up to 40 ms for the acknowledgement of its head: asyncio sets this only on
     # sockets that name their protocol, and those of `create_server` don't. Connections inherit it.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Else a reader that has stopped reading holds its connection, and all that waits for it, for good: to
+        # close it means to send the rest first.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(unread_s * 1000))
     shown = f"[{host}]" if family is socket.AF_INET6 else host
     return listening, f"http://{shown}:{listening.getsockname()[1]}"
 

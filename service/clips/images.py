@@ -14,6 +14,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 # Start-of-frame markers; C4, C8 and CC in their midst mean something else.
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Before the size. A camera writes some ten; a profile or a preview is spread over more.
+_MAX_JPEG_SEGMENTS = 200
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -88,7 +90,9 @@ def read_image(content: bytes) -> Image | None:
 
 def _read_jpeg(content: bytes) -> Image | None:
     position = 2
-    while content[position] == 0xFF:  # noqa: PLR2004 - every segment begins with this byte
+    for _ in range(_MAX_JPEG_SEGMENTS):
+        if content[position] != 0xFF:  # noqa: PLR2004 - every segment begins with this byte
+            return None
         marker = content[position + 1]
         if marker in _JPEG_SIZES:
             height, width = struct.unpack(">HH", content[position + 5 : position + 9])

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from service.web.schemas import ChangesEvent, Installation, SnapshotEvent
 from service.workflow.ports import Clock
@@ -49,4 +51,13 @@ def event_stream(
                     event="snapshot" if update.whole else "changes",
                 )
 
-    return EventSourceResponse(events(), ping=_HEARTBEAT_S, send_timeout=_SEND_TIMEOUT_S)
+    return _Stream(events(), ping=_HEARTBEAT_S, send_timeout=_SEND_TIMEOUT_S)
+
+
+class _Stream(EventSourceResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            # Its reader takes nothing any more. This waits until the connection is given up, or read on.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,6 +1,9 @@
-"""The headers of every answer, whatever gave it."""
+"""What the headers of every request must not say, and what those of every answer say."""
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.web.errors import error_response
 
 _HEADERS = {
     # A page of another site that frames this one can have its visitors press the buttons unawares.
@@ -31,3 +34,23 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_safely)
+
+
+class OneLength:
+    """Refuses a request that tells its length in two ways, and ends its connection.
+
+    A proxy may have read it by the other way, and taken what follows for a request of someone else (RFC 9112,
+    section 6.1).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, if its length is told once at most."""
+        if scope["type"] == "http" and {"content-length", "transfer-encoding"} <= set(Headers(scope=scope)):
+            message = "A request tells its length by Content-Length or by Transfer-Encoding, not by both."
+            refusal = error_response(400, message, "bad_request", {"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,8 @@ _MAX_PATH = 200
 _MAX_ORIGIN = 100
 _QUIET_PATHS = ("/healthz", "/readyz", "/metrics")
 _ERRORS_FROM = 400
+# nginx's own number for a caller who has gone before there was an answer. Nobody gets it.
+_BROKEN_OFF = 499
 _TOLD = ("project", "job")
 
 
@@ -79,6 +81,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            status = status or _BROKEN_OFF
         except Exception:
             log.exception("request failed", method=scope["method"], path=path)
             if status:

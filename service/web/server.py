@@ -12,7 +12,7 @@ from service.errors import ServiceError
 from service.web.access import Access
 from service.web.errors import http_error, service_error
 from service.web.handlers import Handlers
-from service.web.headers import SafeHeaders
+from service.web.headers import OneLength, SafeHeaders
 from service.web.openapi import openapi
 from service.web.operations import operations, routes
 from service.web.request_log import LoggedCORS, RequestLog, RequestMeter
@@ -39,6 +39,7 @@ def starlette_app(
             Middleware(SafeHeaders),
             Middleware(LoggedCORS, meter, allowed_origins),
             Middleware(RequestLog, meter),
+            Middleware(OneLength),
         ],
         exception_handlers={ServiceError: service_error, HTTPException: http_error},
         lifespan=lifespan,

@@ -108,7 +108,7 @@ def _signed_in(claims: Mapping[str, Any]) -> SignedIn:
         _refuse("its role is not that of a signed-in user")
     if not _is_uuid(user_id):
         _refuse("it names no user")
-    return SignedIn(UserId(user_id.lower()), anonymous=claims.get("is_anonymous") is True)
+    return SignedIn(UserId(user_id.lower()), anonymous=bool(claims.get("is_anonymous")))
 
 
 def _is_uuid(text: str) -> bool:

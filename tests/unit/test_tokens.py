@@ -463,10 +463,11 @@ async def test_public_key_of_another_project_is_refused_even_where_anonymous_cal
 
 
 @pytest.mark.parametrize("signer", [None, SHARED], ids=["public key", "shared secret"])
+@pytest.mark.parametrize("told", [True, "true", 1])
 async def test_anonymous_sign_in_counts_as_anonymous_and_keeps_its_user_where_that_is_allowed(
-    project: SupabaseProject, verifier: TokenVerifier, signer: Signer | None
+    project: SupabaseProject, verifier: TokenVerifier, signer: Signer | None, told: object
 ) -> None:
-    token = (signer or project.signer).token(project.issuer, is_anonymous=True)
+    token = (signer or project.signer).token(project.issuer, is_anonymous=told)
     with pytest.raises(Unauthorized, match="anonymous sign-in"):
         await callers(verifier).caller(token)
     assert await callers(verifier, allow_anon=True).caller(token) == User(ALICE)
