@@ -32,6 +32,8 @@ from service.terminal.views import view_for
 _GIVE_UP_AFTER_S = 120
 # The sandbox is quicker than Runware. One clip is made after the others, so they take 3 to 6 seconds each.
 _LONGEST_JOB_S = 6
+# Time for a person to see the failed clip on the page.
+_PAUSE_S = 3
 _DURATION_TOLERANCE_S = 0.25
 
 _SCENES: dict[str, dict[str, Any]] = {
@@ -105,7 +107,7 @@ async def _demo(scratch: Path, console: Console, *, once: bool) -> int:
         console.print(f"Project  {project_id}  ({len(_SCENES)} scenes, 9:16)\n")
         async with ServiceClient.connecting(running.service_url, token=None) as client:
             await client.generate(project_id)
-            report = await _watch(client, project_id, console)
+            report = await _watch(client, project_id, console, pause_s=0 if once else _PAUSE_S)
         good = await _report(session, report.scenes, console)
         code = 0 if good else 1
         if not once:
@@ -149,8 +151,8 @@ async def _store_project(session: aiohttp.ClientSession, running: _Running) -> U
         return UUID((await response.json())["id"])
 
 
-async def _watch(client: ServiceClient, project_id: UUID, console: Console) -> Report:
-    """Show the clips until they have ended, and retry at once what fails, the first time."""
+async def _watch(client: ServiceClient, project_id: UUID, console: Console, *, pause_s: float) -> Report:
+    """Show the clips until they have ended; what fails first is retried, after a pause."""
 
     async def read() -> Report:
         jobs = (await client.project(project_id)).jobs
@@ -162,6 +164,7 @@ async def _watch(client: ServiceClient, project_id: UUID, console: Console) -> R
                 report = await watched(read, view, until=lambda report: report.ended or bool(_failed(report)))
                 if failed := _failed(report):
                     console.print(_retry_sentence(failed))
+                    await asyncio.sleep(pause_s)
                     await client.retry(project_id, failed)
                 return await watched(read, view)
         except TimeoutError:
@@ -175,7 +178,7 @@ def _failed(report: Report) -> Sequence[str]:
 def _retry_sentence(failed: Sequence[str]) -> str:
     return (
         f"Scene {', '.join(failed)} failed, which cost nothing. "
-        "The demo retries it now, as Retry on the page and clips retry do."
+        "The demo retries it, as Retry on the page and clips retry do."
     )
 
 

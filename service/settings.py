@@ -353,6 +353,9 @@ def _told_in_sentences() -> Iterator[None]:
 class IsolatedSettings(Settings):
     """Settings from the program alone, whatever the environment says: for the demo and for tests."""
 
+    # It would be opened although nothing is taken from it.
+    model_config = SettingsConfigDict(env_file=None)
+
     @classmethod
     def settings_customise_sources(
         cls,

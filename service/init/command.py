@@ -45,9 +45,12 @@ def run_init(folder: Path, given: Given) -> int:
 
 
 def _before() -> Mapping[str, str]:
-    if not _ENV.is_file():
+    """Read the settings that are replaced; a file that can't be read has none that could stay."""
+    try:
+        found = dotenv_values(_ENV, interpolate=False) if _ENV.is_file() else {}
+    except (OSError, UnicodeDecodeError):
         return {}
-    return {name: value for name, value in dotenv_values(_ENV, interpolate=False).items() if value}
+    return {name: value for name, value in found.items() if value}
 
 
 def _tell_written(made: Mapping[str, str], before: Mapping[str, str], backup: Path | None) -> None:

@@ -10,11 +10,12 @@ def write_privately(path: Path, text: str) -> Path | None:
 
     Whatever happens, either the old file or the new one is there whole. Raises OSError.
     """
+    backup = _keep(path) if path.exists() else None
     new = path.with_name(f"{path.name}.new")
+    # One that an interrupted run has left may be readable for others.
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-    backup = _keep(path) if path.exists() else None
     new.replace(path)
     return backup
 

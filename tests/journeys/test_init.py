@@ -250,3 +250,17 @@ async def test_wrong_use_writes_nothing(tmp_path: Path, arguments: tuple[str, ..
     assert code == 2
     assert says in said
     assert names(tmp_path) == []
+
+
+async def test_file_that_can_not_be_replaced_is_told(folder: Path, runware: str) -> None:
+    (folder / ".env").mkdir()
+    code, said = await scripted(folder, runware, "--yes", piped=SANDBOX_KEY)
+    assert code == 2
+    assert ".env can't be written: Is a directory" in said
+
+
+async def test_file_that_is_no_text_is_kept_as_it_is(folder: Path, runware: str) -> None:
+    (folder / ".env").write_bytes(b"\xff\xfe")
+    code, said = await scripted(folder, runware, "--yes", piped=SANDBOX_KEY)
+    assert code == 0, said
+    assert (folder / ".env.backup-1").read_bytes() == b"\xff\xfe"

@@ -1,6 +1,7 @@
 """What `clips init` writes: read back by the settings themselves, with no secret that is not needed."""
 
 import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.init.answers import Answers, SupabaseProject, env_text, next_steps, secrets_for
+from service.init.files import write_privately
 from service.init.questions import judged
 from service.settings import Settings
 
@@ -98,3 +100,21 @@ def test_answer_that_the_settings_would_refuse_is_refused_when_it_is_given(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         judged(name, value)
+
+
+def test_file_is_its_owners_alone_whatever_was_there(tmp_path: Path) -> None:
+    path, left = tmp_path / ".env", tmp_path / ".env.new"
+    for old in (path, left):
+        old.write_bytes(b"\xff old")
+        old.chmod(0o644)
+    backup = write_privately(path, "NEW=1\n")
+    assert backup is not None
+    assert (path.read_text("utf-8"), backup.read_bytes()) == ("NEW=1\n", b"\xff old")
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (path, backup)] == [0o600, 0o600]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".env", ".env.backup-1"]
+
+
+def test_each_backup_is_kept(tmp_path: Path) -> None:
+    kept = [write_privately(tmp_path / ".env", text) for text in ("A=1\n", "A=2\n", "A=3\n")]
+    assert kept[0] is None
+    assert [path and path.read_text("utf-8") for path in kept[1:]] == ["A=1\n", "A=2\n"]
