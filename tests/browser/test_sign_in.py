@@ -354,6 +354,34 @@ async def test_operator_signs_in_where_no_account_can(
         await expect(visit.page.get_by_role("heading", name="Make your first video")).to_be_visible()
 
 
+async def test_draft_is_offered_to_the_person_alone_who_began_it(
+    visit: Visit, alice: Account, project: Supabase
+) -> None:
+    bob = project.auth.add(Account("bob@example.com", PASSWORD))
+
+    async def open_dialog(account: Account) -> None:
+        await sign_in(visit, account)
+        await visit.page.locator("#new").click()
+        await expect(name).to_be_visible()
+
+    async def leave() -> None:
+        await visit.button("Sign out").click()
+        await expect(form(visit)).to_be_visible()
+
+    name = visit.page.get_by_role("textbox", name="Name (optional)")
+    await open_dialog(alice)
+    await name.fill("Harbour")
+    await visit.button("Close").click()
+    await visit.button("Keep for later").click()
+    await leave()
+    await open_dialog(bob)
+    await expect(visit.button("Continue")).to_be_hidden()
+    await visit.button("Close").click()
+    await leave()
+    await open_dialog(alice)
+    await expect(visit.page.get_by_text("“Harbour”")).to_be_visible()
+
+
 async def test_without_a_service_token_no_operator_is_offered_to_sign_in(visit: Visit) -> None:
     await visit.open()
     await expect(form(visit)).to_be_visible()
