@@ -508,6 +508,8 @@ async def test_every_view_is_accessible_and_fits(
         await expect(visit.button("Create 1 clip")).to_be_enabled()
         await inspect("create")
         await visit.button("Close").click()
+        await inspect("create-ask")
+        await visit.button("Discard").click()
         await visit.open("/#/projects/00000000-0000-4000-8000-000000000000")
         await expect(visit.page.get_by_role("heading", name="There is no such project")).to_be_visible()
         await inspect("missing")

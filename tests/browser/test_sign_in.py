@@ -256,7 +256,7 @@ async def test_uploaded_frame_lies_in_the_bucket_and_shows(
     await visit.button("Create 1 clip").click()
     await expect(visit.state("1")).to_contain_text("Done in")
     assert {bucket for bucket, _ in project.storage.objects} == {"images"}
-    kept = [one.content for one in project.storage.objects.values()]
+    kept = [one.content for one in project.storage.objects.values() if one.media_type == "image/png"]
     assert sorted(kept) == sorted(frames)
     pictures = visit.scene("1").locator("img")
     await expect(pictures).to_have_count(2)
@@ -266,7 +266,7 @@ async def test_uploaded_frame_lies_in_the_bucket_and_shows(
         )
         await picture.scroll_into_view_if_needed()
         await expect(picture).to_have_js_property("complete", value=True)
-        assert await picture.evaluate("(image) => image.naturalWidth") == 360
+        assert await picture.evaluate("(image) => image.naturalHeight") == 480
     await visit.shot("supabase-project")
 
 
@@ -352,6 +352,34 @@ async def test_operator_signs_in_where_no_account_can(
         await visit.button("Sign in as operator").click()
         await enter_token(visit, SERVICE_TOKEN)
         await expect(visit.page.get_by_role("heading", name="Make your first video")).to_be_visible()
+
+
+async def test_draft_is_offered_to_the_person_alone_who_began_it(
+    visit: Visit, alice: Account, project: Supabase
+) -> None:
+    bob = project.auth.add(Account("bob@example.com", PASSWORD))
+
+    async def open_dialog(account: Account) -> None:
+        await sign_in(visit, account)
+        await visit.page.locator("#new").click()
+        await expect(name).to_be_visible()
+
+    async def leave() -> None:
+        await visit.button("Sign out").click()
+        await expect(form(visit)).to_be_visible()
+
+    name = visit.page.get_by_role("textbox", name="Name (optional)")
+    await open_dialog(alice)
+    await name.fill("Harbour")
+    await visit.button("Close").click()
+    await visit.button("Keep for later").click()
+    await leave()
+    await open_dialog(bob)
+    await expect(visit.button("Continue")).to_be_hidden()
+    await visit.button("Close").click()
+    await leave()
+    await open_dialog(alice)
+    await expect(visit.page.get_by_text("“Harbour”")).to_be_visible()
 
 
 async def test_without_a_service_token_no_operator_is_offered_to_sign_in(visit: Visit) -> None:

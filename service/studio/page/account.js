@@ -73,6 +73,8 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
     signedIn: async () => (await session()) !== null,
     operator: () => false,
     signOut: () => auth.signOut({ scope: "local" }),
+    // Without a network an old session can't be told apart from an ended one.
+    owner: () => session().then((current) => current?.user.id ?? null, () => null),
     view: (onSignedIn, notice) => {
       const shown = notice || linkProblem;
       linkProblem = "";

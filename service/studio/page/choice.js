@@ -5,7 +5,7 @@ import { dollars, plural } from "./words.js";
 // More than these do not fit beside each other.
 const MOST_SEGMENTS = 4;
 
-/** The fields of a choice. `onChange` is called after each change; `value` and `model` say what is chosen. */
+/** The fields of a choice. `onChange` is called after each change; `value` and `model` say what is chosen, `choose` changes it. */
 export function choiceFields(models, current, onChange) {
   const chosen = { ...current };
   const id = `choice-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -59,6 +59,11 @@ export function choiceFields(models, current, onChange) {
   show();
   return {
     element,
+    choose(wanted) {
+      Object.assign(chosen, wanted);
+      show();
+      onChange();
+    },
     get model() {
       return found(chosen.model);
     },

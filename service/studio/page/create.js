@@ -1,23 +1,29 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
 import { asCall, choiceFields, costText, covering, defaultChoice } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
+import { keptFrame } from "./drafts.js";
 import { pairFiles } from "./pairs.js";
 import { ENDS, isBegun, isSceneDragged, sceneDraft } from "./scene-draft.js";
 import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
-import { plural } from "./words.js";
+import { age, plural } from "./words.js";
 import { refusalText } from "./reasons.js";
 import { toast } from "./toasts.js";
 
 // Each is held in memory as pixels while it is looked at.
 const LOOKED_AT_ONCE = 4;
+// Letters that follow each other faster are kept together.
+const KEEP_AFTER_MS = 300;
 
-/** Opens the dialog; gives the id of the project that was made, or null if it was closed. */
-export function openCreate({ clips, config }) {
+/** Opens the dialog; gives the id of the project that was made, or null if it was closed. `drafts` keeps what was begun. */
+export function openCreate({ clips, config, drafts }) {
   const scenes = [];
   let prices = [];
   let busy = false;
   let looking = 0;
   let made = null;
+  let keeping = 0;
+  let offered = drafts.read();
+  let focusedBefore = null;
 
   const list = h("ol", { class: "drafts" });
   const said = h("p", { class: "unseen", role: "status" });
@@ -45,6 +51,16 @@ export function openCreate({ clips, config }) {
     h("span", {}, h("strong", {}, "Drop frames here"), " or ", h("u", {}, "choose files")),
     h("span", { class: "muted" }, `In pairs, by name: start and end, first and last, a and b, or 1 and 2. PNG, JPEG or WebP, ${sidesText(config)}.`),
   );
+  const offer = bar(
+    offered ? `A draft is on this device: ${draftText(offered)}, ${age(offered.kept_at, Date.now())}.` : "",
+    button("Continue", resume, "primary"),
+    button("Discard it", () => answerOffer(drafts.drop)),
+  );
+  const keepEditing = button("Keep editing", () => ask(false), "primary");
+  const question = bar("Discard this draft?", keepEditing, button("Discard", discard), button("Keep for later", keepForLater));
+  const foot = h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, estimate), submit);
+  offer.hidden = !offered;
+  question.hidden = true;
   const form = h(
     "form",
     { onsubmit: send, novalidate: true },
@@ -54,13 +70,14 @@ export function openCreate({ clips, config }) {
       h("h2", { id: "create-title" }, "Create video"),
       h(
         "button",
-        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
+        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: close },
         icon("remove"),
       ),
     ),
     h(
       "div",
       { class: "dialog-body" },
+      offer,
       h(
         "div",
         { class: "field" },
@@ -81,7 +98,8 @@ export function openCreate({ clips, config }) {
       ),
       said,
     ),
-    h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, estimate), submit),
+    question,
+    foot,
   );
   const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
 
@@ -164,17 +182,86 @@ export function openCreate({ clips, config }) {
     setText(said, `Moved to the ${ENDS[to % 2]} frame of scene ${Math.floor(to / 2) + 1}.`);
   }
 
-  function remove(scene) {
-    const at = scenes.indexOf(scene);
-    scenes.splice(at, 1);
+  function takeOut(scene) {
+    scenes.splice(scenes.indexOf(scene), 1);
     scene.element.remove();
     for (const end of ENDS) scene[end].forget();
+  }
+
+  function remove(scene) {
+    const at = scenes.indexOf(scene);
+    takeOut(scene);
     update();
     if (scenes.length) focusScene(scenes[Math.min(at, scenes.length - 1)]);
     else files.focus();
   }
 
+  const isEmpty = () => !title.value.trim() && !looking && !scenes.some(isBegun);
+
+  const draft = () => ({
+    title: title.value,
+    choice: choice.value,
+    scenes: scenes.map(({ first, last, prompt, duration }) => ({
+      prompt,
+      duration,
+      first: keptFrame(first),
+      last: keptFrame(last),
+    })),
+  });
+
+  /** Keeps what is there now, soon. An older draft that is still offered is not written over meanwhile. */
+  function keepSoon() {
+    clearTimeout(keeping);
+    if (!offered && !made) keeping = setTimeout(() => (isEmpty() ? drafts.drop() : drafts.keep(draft())), KEEP_AFTER_MS);
+  }
+
+  /** Puts in the draft that is offered, after what was begun meanwhile. */
+  function resume() {
+    const kept = offered;
+    for (const scene of scenes.filter((one) => !isBegun(one))) takeOut(scene);
+    title.value ||= kept.title;
+    choice.choose(kept.choice);
+    for (const scene of kept.scenes) add().restore(scene);
+    if (!scenes.length) add();
+    answerOffer();
+  }
+
+  function answerOffer(act = () => {}) {
+    act();
+    offered = null;
+    offer.hidden = true;
+    title.focus();
+    update();
+  }
+
+  /** Closes the dialog; asks before, where something would be lost. */
+  function close() {
+    if (busy) return;
+    if (isEmpty()) dialog.close();
+    else ask(true);
+  }
+
+  function ask(whether) {
+    if (whether) focusedBefore = document.activeElement;
+    question.hidden = !whether;
+    foot.hidden = whether;
+    (whether ? keepEditing : focusedBefore).focus();
+  }
+
+  function discard() {
+    // What is offered still was not shown, and stays.
+    if (!offered) drafts.drop();
+    dialog.close();
+  }
+
+  function keepForLater() {
+    if (drafts.keep(draft())) return dialog.close();
+    ask(false);
+    setText(problem, "This draft can't be kept on this device: the browser has no room for it.");
+  }
+
   function update() {
+    keepSoon();
     scenes.forEach((scene, index) => scene.label(index + 1, scenes.length));
     const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
     const { durations_s: offered } = choice.model;
@@ -216,6 +303,7 @@ export function openCreate({ clips, config }) {
       update();
       return;
     }
+    if (!offered) drafts.drop();
     dialog.close();
     try {
       const answer = await clips.generate(made, asCall(choice.value));
@@ -226,6 +314,18 @@ export function openCreate({ clips, config }) {
     }
   }
 
+  form.addEventListener("input", keepSoon);
+  // A second press of Escape would close the dialog in spite of a listener for "cancel" alone.
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    if (question.hidden) close();
+    else ask(false);
+  });
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    close();
+  });
   files.addEventListener("change", () => {
     takeFiles([...files.files]);
     files.value = "";
@@ -254,15 +354,24 @@ export function openCreate({ clips, config }) {
   document.body.append(dialog);
   add();
   dialog.showModal();
-  title.focus();
+  if (offered) offer.querySelector("button").focus();
+  else title.focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
+      clearTimeout(keeping);
       for (const scene of scenes) for (const end of ENDS) scene[end].forget();
       dialog.remove();
       resolve(made);
     });
   });
 }
+
+const button = (text, onclick, kind) => h("button", { type: "button", class: kind, onclick }, text);
+const bar = (text, ...buttons) =>
+  h("div", { class: "draft-bar", role: "group", "aria-label": text }, h("p", {}, text), h("div", { class: "actions" }, buttons));
+
+/** A draft in a few words. */
+const draftText = ({ title, scenes }) => (title.trim() ? `“${title.trim()}”, ${plural(scenes.length, "scene")}` : plural(scenes.length, "scene"));
 
 const otherEnd = (end) => (end === "first" ? "last" : "first");
 const isFree = (slot) => !slot.url && !slot.loading;

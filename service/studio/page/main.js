@@ -1,10 +1,11 @@
 /** The frame around the views: which one is shown, who is signed in, and the button that is always there. */
 import { openCreate } from "./create.js";
 import { h, icon } from "./dom.js";
+import { draftStore } from "./drafts.js";
 import { projectView } from "./project.js";
 import { projectsView } from "./projects.js";
 import { refusalText } from "./reasons.js";
-import { clips, openSession, signInView, signOut } from "./session.js";
+import { clips, openSession, signInView, signOut, whoIsSignedIn } from "./session.js";
 import { toast } from "./toasts.js";
 
 const view = document.getElementById("view");
@@ -77,7 +78,7 @@ function problemView(error, again) {
 }
 
 async function create() {
-  const projectId = await openCreate({ clips, config });
+  const projectId = await openCreate({ clips, config, drafts: draftStore(await whoIsSignedIn()) });
   if (projectId) location.hash = `#/projects/${projectId}`;
 }
 

@@ -35,6 +35,7 @@ export async function accountOrOperatorWay(clips, config, onSignedOut) {
     signedIn: () => current().signedIn(),
     operator: () => operator.signedIn(),
     signOut: () => current().signOut(),
+    owner: () => current().owner(),
     view,
   };
 }

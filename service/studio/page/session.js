@@ -2,7 +2,7 @@
 import { createClips } from "/client/clips.js";
 
 const WAYS = {
-  none: () => ({ token: () => undefined, signedIn: () => true, operator: () => true }),
+  none: () => ({ token: () => undefined, signedIn: () => true, operator: () => true, owner: () => "" }),
   token: async () => (await import("./token.js")).tokenWay(clips),
   supabase: async (config, onSignedOut) =>
     config.operator_token
@@ -23,6 +23,9 @@ export async function openSession(onSignedOut) {
   way ??= await WAYS[config.sign_in](config, onSignedOut);
   return { config, signedIn: await way.signedIn(), operator: way.operator() };
 }
+
+/** Names who is signed in, so that what is kept on a device is theirs alone; null where that is not known. */
+export const whoIsSignedIn = async () => way.owner();
 
 export const signOut = () => way.signOut();
 
