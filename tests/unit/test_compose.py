@@ -43,13 +43,16 @@ def test_each_container_is_reached_from_this_machine_alone(service: Any) -> None
     assert "ports" in service or service["network_mode"] == "service:sandbox"
 
 
+def test_service_alone_comes_back_after_a_crash() -> None:
+    assert SERVICES["clips"]["restart"] == "unless-stopped"
+
+
 @EACH
-def test_each_container_keeps_its_data_in_a_volume_and_comes_back(service: Any) -> None:
+def test_each_container_keeps_its_data_in_a_volume(service: Any) -> None:
     (mount,) = service["volumes"]
     volume, _, folder = mount.partition(":")
     assert volume in compose()["volumes"]
     assert re.search(rf"^WORKDIR {folder}$", DOCKERFILE, re.MULTILINE), "the image makes it, for its user"
-    assert service["restart"] == "unless-stopped"
 
 
 def test_service_has_the_port_of_its_env_file_inside_and_outside() -> None:
