@@ -9,7 +9,7 @@ from service.errors import ServiceError
 from service.web.errors import STATUS_BY_ERROR, status_of
 
 # Raised by commands, at the start or by a caller; no call is answered with them.
-OUTSIDE_OF_CALLS = ("service.settings", "service.terminal")
+OUTSIDE_OF_CALLS = ("service.init", "service.settings", "service.terminal")
 
 
 def every_error() -> list[type[ServiceError]]:
