@@ -1,0 +1,306 @@
+"""What must hold, checked by code that shares nothing with the service: it knows tables and Runware's ledger.
+
+Each violation begins with the name of its invariant.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.runware import GOOD_HOST, Job
+
+Row = Mapping[str, Any]
+
+_UNCHANGING = ("project_id", "scene", "fingerprint", "attempt", "request", "submitted_at")
+_STATE = (
+    *("status", "sends", "throttled", "last_sent_at", "send_after", "reopened_at", "unknown_since"),
+    *("unknown_answers", "video_url", "failure_kind", "failure_code", "failure_message", "failure_detail"),
+    *("cost_usd", "settled_at", "settled_by"),
+)
+_PRESUMED = ("timeout", "lost")
+_OPEN = ("submitting", "pending")
+_MOST_SENDS = 3
+LAST_LOOK_GRACE = timedelta(minutes=2)
+_VAIN_S = 60.0
+_TEXTS = ("failure_code", "failure_message", "failure_detail", "video_url")
+
+INVARIANTS = {
+    "bought twice": "No task is taken while Runware may still bill an earlier one for the same, unless it "
+    "said that this failed or is not there, or a person goes on after the doubt's time",
+    "ledger first": "No task reaches Runware without a committed row that counts the send",
+    "sent in vain": "No send is counted for what has its video already",
+    "first end wins": "An end is never undone, but for a presumed one, by Runware's word or a person's",
+    "one attempt": "A new attempt is recorded only where every earlier one for the same has failed, "
+    "under a number of its own",
+    "rows stay": "No row disappears, and what was asked for in it never changes",
+    "version": "Each change of a row takes the next version",
+    "sends": "A task is sent three times at most, refusals for the moment not counted",
+    "projection": "projects.clips shows each scene's current clip, and nothing else",
+    "acknowledged": "A webhook that was answered with success has had its effect",
+    "own videos": "Every video is the one that Runware made for this task, at an allowed host",
+    "costs": "A clip's cost is what Runware billed for its task, and the project's is their sum",
+    "told free is free": "What is told as never taken was never taken",
+    "lost is lost": "No clip is given up as not accepted that Runware has",
+    "in time": "No clip is given up before its time",
+    "money is there": "No clip is told that the account is empty while it has money",
+    "heard is kept": "No clip is given up of which a copy that could store it has heard the end",
+    "last look": "No clip is given up without an answer of Runware's until two minutes after its time",
+    "waits in vain": "Nothing waits to be sent for which the video is there",
+    "secrets": "No secret is stored",
+    "last word": "Who asked last, and was answered, has what the project asks for as its current clips",
+    "turned away": "No call is refused for edits or another call that were not there",
+    "one asker": "No clip is leased by two copies' pollers within the same interval",
+    "every clip comes": "When all is quiet, pressing gives every scene its video",
+    "crash": "Nothing fails but by the service's own errors",
+}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The database as it stands, read after each piece of work, and compared with how it stood before.
+
+    `jobs` are Runware's, `heard` is what living copies were told of tasks, at the loop's `seconds`. A run is
+    `steady` if nothing keeps a copy from storing what it has heard: no kill, and no fault of the store.
+    """
+
+    path: Path
+    violate: Callable[[str], None]
+    jobs: Mapping[str, Sequence[Job]]
+    heard: Mapping[str, Sequence[tuple[float, str]]]
+    seconds: Callable[[], float]
+    only_throttled: Callable[[], Collection[str]]
+    steady: bool
+    secrets: Sequence[str]
+    now: Callable[[], datetime]
+    clip_timeout: timedelta
+    clocks_off: timedelta
+    rows: dict[str, Row] = field(default_factory=dict)
+    answered: dict[str, str] = field(default_factory=dict)
+    """By scene, the description that the last one who was answered has been promised a clip of."""
+    _db: sqlite3.Connection | None = None
+    _version: int = 0
+
+    def open(self) -> None:
+        self._db = sqlite3.connect(self.path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def look(self) -> None:
+        """Compare the database with how it stood at the last look, and check all that must hold."""
+        assert self._db is not None
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        if version == self._version:
+            return
+        self._version = version
+        before = self.rows
+        self.rows = {row["task_uuid"]: dict(row) for row in self._db.execute("SELECT * FROM clips")}
+        self._check_rows(before)
+        self._check_vain()
+        for project in self._db.execute("SELECT * FROM projects"):
+            self._check_projection(project)
+        self.check_last_word()
+
+    def has_project(self) -> bool:
+        assert self._db is not None
+        return self._db.execute("SELECT 1 FROM projects").fetchone() is not None
+
+    def project(self) -> Row:
+        assert self._db is not None
+        row: Row = dict(self._db.execute("SELECT * FROM projects ORDER BY created_at LIMIT 1").fetchone())
+        return row
+
+    def scenes(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads(self.project()["scenes"])
+        return found
+
+    def all_ended(self) -> bool:
+        return all(row["status"] not in _OPEN for row in self.rows.values())
+
+    def all_made(self) -> bool:
+        """Whether nothing is open, and every current clip has its video."""
+        return self.all_ended() and all(row["status"] == "succeeded" for row in self.current().values())
+
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the project's scenes past the service, as the web application does."""
+        assert self._db is not None
+        scenes = json.loads(self.project()["scenes"])
+        change(scenes)
+        self._db.execute("UPDATE projects SET scenes = ?", [json.dumps(scenes)])
+        self.answered.clear()
+
+    # Changes.
+
+    def _check_rows(self, before: Mapping[str, Row]) -> None:
+        for task in before.keys() - self.rows.keys():
+            self.violate(f"rows stay: {task} is gone")
+        for task, row in self.rows.items():
+            if task not in before:
+                self._check_new(row, before)
+            elif row != before[task]:
+                self._check_changed(before[task], row, before)
+
+    def _check_new(self, row: Row, before: Mapping[str, Row]) -> None:
+        for other in _same_purchase(row, before.values()):
+            if other["status"] != "failed" or other["attempt"] == row["attempt"]:
+                self.violate(f"one attempt: {_named(row)} is recorded beside {_named(other)}")
+        self._check_content(row)
+
+    def _check_changed(self, old: Row, new: Row, before: Mapping[str, Row]) -> None:
+        for column in _UNCHANGING:
+            if old[column] != new[column]:
+                self.violate(f"rows stay: {column} of {_named(new)} was {old[column]}")
+        changed = [column for column in _STATE if old[column] != new[column]]
+        if changed and new["version"] != old["version"] + 1:
+            self.violate(
+                f"version: {changed} of {_named(new)} changed from {old['version']} to {new['version']}"
+            )
+        if not changed:
+            return
+        self._check_end(old, new, changed)
+        if new["sends"] > old["sends"]:
+            for other in _same_purchase(new, before.values()):
+                if other["status"] == "succeeded":
+                    self.violate(f"sent in vain: {_named(new)} is sent, {_named(other)} has the video")
+        self._check_content(new)
+
+    def _check_end(self, old: Row, new: Row, changed: Sequence[str]) -> None:
+        if old["status"] in _OPEN:
+            return
+        presumed = old["failure_kind"] in _PRESUMED
+        allowed = presumed and (
+            new["status"] in ("succeeded", "pending") or new["failure_kind"] not in _PRESUMED
+        )
+        if not allowed:
+            self.violate(
+                f"first end wins: {_named(old)} had ended ({old['failure_kind']}), and {changed} changed"
+            )
+
+    # States.
+
+    def _check_content(self, row: Row) -> None:
+        jobs = self.jobs.get(row["task_uuid"], ())
+        if row["sends"] - row["throttled"] > _MOST_SENDS:
+            self.violate(f"sends: {_named(row)} was sent {row['sends']} times")
+        if any(secret in (row[column] or "") for secret in self.secrets for column in _TEXTS):
+            self.violate(f"secrets: {_named(row)} tells one")
+        if row["status"] == "succeeded":
+            self._check_success(row, jobs)
+        if row["status"] == "failed":
+            self._check_failure(row, jobs)
+
+    def _check_success(self, row: Row, jobs: Sequence[Job]) -> None:
+        made = {job.url: job.cost for job in jobs if job.end == "video"}
+        if row["video_url"] not in made or GOOD_HOST not in row["video_url"]:
+            self.violate(f"own videos: {_named(row)} has {row['video_url']}")
+        elif row["cost_usd"] != made[row["video_url"]]:
+            self.violate(f"costs: {_named(row)} says {row['cost_usd']}, billed was {made[row['video_url']]}")
+
+    def _check_failure(self, row: Row, jobs: Sequence[Job]) -> None:
+        kind, code = row["failure_kind"], row["failure_code"]
+        there = [job for job in jobs if job.end != "lost"]
+        if there and (kind in ("withdrawn", "rejected", "account") or code == "throttled"):
+            self.violate(f"told free is free: {_named(row)} is told as {kind} ({code}), and was taken")
+        if kind == "account":
+            self.violate(f"money is there: {_named(row)} is told as {code}, and the account has money")
+        if code == "notAccepted" and self.steady and row["task_uuid"] in self.only_throttled():
+            self.violate(f"lost is lost: {_named(row)} was given up, and Runware had had no room for it")
+        if there and code in ("notAccepted", "taskNotFound"):
+            self.violate(f"lost is lost: {_named(row)} was given up ({code}), and was taken")
+        if kind == "timeout":
+            self._check_time_out(row)
+
+    def _check_time_out(self, row: Row) -> None:
+        since = datetime.fromisoformat(row["reopened_at"] or row["submitted_at"])
+        waited = self.now() - since
+        if waited < self.clip_timeout - self.clocks_off:
+            self.violate(f"in time: {_named(row)} was given up after {waited}")
+        heard = [
+            (at, said)
+            for at, said in self.heard.get(row["task_uuid"], ())
+            if at > self.seconds() - waited.total_seconds()
+        ]
+        if self.steady and any(said in ("video", "failed") for _, said in heard):
+            self.violate(f"heard is kept: {_named(row)} was given up though its end had been heard")
+        asked = any(at > self.seconds() - 90 for at, _ in heard) or row["sends"] == row["throttled"]
+        if not asked and waited < self.clip_timeout + LAST_LOOK_GRACE - self.clocks_off:
+            self.violate(
+                f"last look: {_named(row)} was given up after {waited}, and Runware had given no answer"
+            )
+
+    def _check_vain(self) -> None:
+        if not self.steady:
+            return
+        for row in self.rows.values():
+            if row["status"] != "submitting" or row["sends"] > row["throttled"]:
+                continue
+            for other in _same_purchase(row, self.rows.values()):
+                if other["status"] != "succeeded":
+                    continue
+                done_for = self.now() - datetime.fromisoformat(other["settled_at"])
+                if done_for > timedelta(seconds=_VAIN_S) + self.clocks_off:
+                    self.violate(
+                        f"waits in vain: {_named(row)} waits to be sent, {_named(other)} has the video"
+                    )
+
+    def _check_projection(self, project: Row) -> None:
+        shown: dict[str, str] = {}
+        for clip in self.current().values():
+            shown[clip["task_uuid"]] = clip["video_url"] or (
+                "failed" if clip["status"] == "failed" else "pending"
+            )
+        if json.loads(project["clips"]) != shown:
+            self.violate(f"projection: {project['clips']} is shown, {shown} is so")
+
+    def current(self) -> Mapping[str, Row]:
+        """Give each scene's current clip, by the rule that the README states."""
+        by_scene: dict[str, list[Row]] = {}
+        for row in self.rows.values():
+            if not row["superseded"]:
+                by_scene.setdefault(row["scene"], []).append(row)
+        found: dict[str, Row] = {}
+        for scene, rows in by_scene.items():
+            if len({row["fingerprint"] for row in rows}) > 1:
+                self.violate(f"projection: scene {scene} is current for two requests")
+            done = [row for row in rows if row["status"] == "succeeded"]
+            may = [row for row in rows if row["status"] in _OPEN]
+            first_done = sorted(done, key=lambda row: (row["settled_at"], row["attempt"]))[:1]
+            newest = sorted(may or rows, key=lambda row: -row["attempt"])[:1]
+            (found[scene],) = first_done or newest
+        return found
+
+    def check_last_word(self) -> None:
+        if not self.answered:
+            return
+        current = self.current()
+        for scene, text in self.answered.items():
+            prompt = json.loads(current[scene]["request"])["prompt"] if scene in current else None
+            if prompt is None or text not in prompt:
+                self.violate(f"last word: scene {scene} was asked for as {text!r}, its clip is of {prompt!r}")
+
+    # When all is quiet.
+
+    def check_end(self, cost_usd: float) -> None:
+        """Check what must hold once nobody presses anything and nothing fails any more."""
+        total = sum(row["cost_usd"] or 0.0 for row in self.rows.values())
+        if abs(total - cost_usd) > 1e-6:
+            self.violate(f"costs: the project says {cost_usd}, its clips cost {total}")
+
+
+def _same_purchase(row: Row, others: Iterable[Row]) -> list[Row]:
+    key = (row["project_id"], row["request"])
+    return [
+        other
+        for other in others
+        if (other["project_id"], other["request"]) == key and other["task_uuid"] != row["task_uuid"]
+    ]
+
+
+def _named(row: Row) -> str:
+    return f"{row['task_uuid'][:8]} (scene {row['scene']}, attempt {row['attempt']}, {row['status']})"

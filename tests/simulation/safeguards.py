@@ -1,0 +1,372 @@
+"""The table of safeguards, each with the change of the code that removes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.simulation.mutants import Change
+
+_SQLITE = "service.stores.sqlite"
+_LIFECYCLE = "service.clips.lifecycle"
+_GENERATE = "service.workflow.generate:Generator"
+_SETTLER = "service.workflow.settlement:Settler"
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguard:
+    """`removed` are the changes without it; `aims` are what runs must have to need it.
+
+    `seed` is the first that catches the removal, None where none does; `idle` then says what the safeguard
+    is for, or what stands behind it.
+    """
+
+    name: str
+    removed: Sequence[Change]
+    aims: Sequence[str] = ()
+    idle: str = ""
+
+
+def _change(where: str, old: str, new: str) -> Sequence[Change]:
+    return (Change(where, old, new),)
+
+
+SAFEGUARDS: Sequence[Safeguard] = (
+    # The ledger
+    Safeguard(
+        "ledger first: a send is stored before the request",
+        _change(
+            "service.workflow.submission:Submitter._submit_batch",
+            "won = await self.store.save([sent(clip, now) for clip in clips], now)",
+            "won = {clip.task_uuid for clip in clips}",
+        ),
+    ),
+    Safeguard(
+        "the conditional write decides who sends",
+        _change(
+            "service.workflow.submission:Submitter._submit_batch",
+            "batch = [clip for clip in clips if clip.task_uuid in won]",
+            "batch = list(clips)",
+        ),
+        aims=("answer lost", "request lost", "network slow"),
+    ),
+    Safeguard(
+        "version: a save of an outdated clip changes nothing",
+        _change(f"{_SQLITE}:_UPDATE_CLIP", "AND version = :version", ""),
+    ),
+    Safeguard(
+        "who lost against another writer looks again",
+        _change(
+            f"{_SETTLER}._store_events", "lost = changed.keys() - saved - refused.keys()", "lost = set()"
+        ),
+        aims=("answer lost", "store slow", "webhooks"),
+    ),
+    Safeguard(
+        "an answer comes after the commit",
+        _change(f"{_SETTLER}.settle", "return await bundle.effects", "return [Effect.CHANGED] * len(events)"),
+    ),
+    Safeguard(
+        "fingerprint: nothing less than what is asked for",
+        _change("service.clips.fingerprint:fingerprint", "asdict(request)", "request.scene"),
+    ),
+    Safeguard(
+        "fingerprint: nothing more, such as the time",
+        _change(
+            "service.clips.fingerprint:fingerprint",
+            "[project_id, asdict(request)]",
+            "[project_id, asdict(request), __import__('time').monotonic()]",
+        ),
+    ),
+    Safeguard(
+        "a new attempt only where nothing stands",
+        _change(
+            f"{_SQLITE}:_INSERT_CLIP",
+            "WHERE NOT EXISTS (SELECT 1 FROM clips WHERE fingerprint = :fingerprint AND status <> 'failed')",
+            "WHERE true",
+        ),
+        aims=("deadline", "outage", "store slow"),
+    ),
+    Safeguard(
+        "what is paid for is taken as it stands",
+        _change(
+            "service.clips.planning:choose",
+            "standing.get(key)\n        or Clip(",
+            "None\n        or Clip(",
+        ),
+    ),
+    Safeguard(
+        "fingerprint and attempt are unique",
+        (Change("tests.simulation.world:TABLE_RULES", "UNIQUE (fingerprint, attempt),", ""),),
+        aims=("edits", "refused"),
+    ),
+    Safeguard(
+        "what was last asked for is current",
+        _change(f"{_SQLITE}:_MAKE_CURRENT", "superseded <> (", "false AND superseded <> ("),
+    ),
+    Safeguard(
+        "projects.clips is written with the rows",
+        _change(f"{_SQLITE}:_write_projections", "for project_id in project_ids:", "for project_id in ():"),
+    ),
+    # Sending
+    Safeguard(
+        "nothing is sent for which a video is there",
+        _change(f"{_SQLITE}:_UPDATE_CLIP", "sends = :sends OR NOT EXISTS", "true OR NOT EXISTS"),
+        aims=("deadline", "outage", "store slow"),
+    ),
+    Safeguard(
+        "withdrawal before the late video is stored",
+        _change(
+            f"{_SETTLER}._store_events",
+            "await self._withdraw_unsent(late, now)\n        saved, refused",
+            "saved, refused",
+        ),
+        aims=("deadline", "outage"),
+    ),
+    Safeguard(
+        "withdrawal after it",
+        _change(
+            f"{_SETTLER}._store_events",
+            "await self._withdraw_unsent(late, now)\n        self._on_change()",
+            "self._on_change()",
+        ),
+        aims=("deadline", "outage"),
+    ),
+    Safeguard(
+        "both withdrawals",
+        (
+            Change(
+                f"{_SETTLER}._store_events",
+                "late = [after for task, after in changed.items() if _came_late(stored[task], after)]",
+                "late = []",
+            ),
+        ),
+        aims=("deadline", "outage"),
+    ),
+    Safeguard(
+        "what may have been taken is not withdrawn",
+        _change(f"{_LIFECYCLE}:_withdrawn", "or clip.maybe_taken", ""),
+        aims=("deadline", "answer lost"),
+    ),
+    Safeguard(
+        "grace: nothing is sent again before its time",
+        _change(
+            f"{_LIFECYCLE}:_grace_is_over",
+            "return now - (clip.last_sent_at or clip.submitted_at) >= policy.submission_grace",
+            "return True",
+        ),
+        aims=("sending", "unlisted"),
+    ),
+    Safeguard(
+        "three sends at most",
+        _change(f"{_LIFECYCLE}:may_send_again", "and clip.sends - clip.throttled < policy.max_sends", ""),
+        aims=("sending",),
+    ),
+    Safeguard(
+        "the archive is asked before anything is sent again",
+        _change(
+            "service.workflow.inquiry:Inquiry._ask",
+            "await self.provider.trace(missing, within) if missing else {}",
+            "dict.fromkeys(missing, __import__('tests.doubles').doubles.NO_TRACE)",
+        ),
+    ),
+    Safeguard(
+        "a conflict means that it was taken",
+        _change(
+            "service.runware.verdicts:judge",
+            "group = _group(said.error, asked, status)",
+            "group = _group(said.error, asked, status)\n"
+            "    group = CodeGroup.OTHER if group is CodeGroup.CONFLICT else group",
+        ),
+    ),
+    Safeguard(
+        "a refusal after an unclear send is presumed only",
+        _change(f"{_LIFECYCLE}:after_unclear_send", "if not isinstance(outcome, Failed):", "if True:"),
+        aims=("sending", "refused"),
+    ),
+    Safeguard(
+        "a 5xx may have come after the task was taken",
+        _change(
+            "service.runware.client:RunwareClient._submit_batch",
+            "doubtful |= reply.busy and",
+            "doubtful |= False and",
+        ),
+    ),
+    Safeguard(
+        "a submission ends within the grace",
+        _change(
+            "service.runware.client:RunwareClient.submit",
+            "asyncio.timeout(self._submit_within.total_seconds())",
+            "asyncio.timeout(None)",
+        ),
+        aims=("busy before", "network slow", "ended is billed", "request lost"),
+    ),
+    Safeguard(
+        "402 is asked about",
+        _change(
+            "service.runware.account:after_balance",
+            "if balance is None or balance >= _LEAST_USD:",
+            "if balance is None:",
+        ),
+    ),
+    Safeguard(
+        "what is throttled counts as not sent",
+        _change(f"{_LIFECYCLE}:_throttled", "throttled=clip.throttled + 1, ", ""),
+        aims=("throttled",),
+    ),
+    # Ends
+    Safeguard(
+        "first end wins",
+        _change(
+            f"{_LIFECYCLE}:transition",
+            "if clip.status.settled and not (clip.presumed_failed and _outweighs_presumption(outcome)):",
+            "if clip.status.settled and not _outweighs_presumption(outcome):",
+        ),
+    ),
+    Safeguard(
+        "Runware's word replaces a presumption",
+        _change(
+            f"{_LIFECYCLE}:_outweighs_presumption",
+            "return isinstance(outcome, Succeeded | Reopened)",
+            "return isinstance(outcome, Reopened)",
+        ),
+    ),
+    Safeguard(
+        "a last look before the time-out",
+        _change(f"{_LIFECYCLE}:at_deadline", "or isinstance(outcome, Succeeded | Failed)", ""),
+        aims=("deadline",),
+    ),
+    Safeguard(
+        "the last look is tried again for two minutes",
+        _change(f"{_LIFECYCLE}:at_deadline", "overtime < policy.last_look_grace", "False"),
+    ),
+    Safeguard(
+        "an expiry counts against the clip as it is stored",
+        _change(f"{_LIFECYCLE}:_ended", "if over else clip", "if over or True else clip"),
+        aims=("deadline",),
+    ),
+    Safeguard(
+        "unknown three times over two minutes, before it is lost",
+        _change(
+            f"{_LIFECYCLE}:_unknown", "long_enough and marked.unknown_answers >= policy.lost_answers", "True"
+        ),
+    ),
+    Safeguard(
+        "a missing task that was never acknowledged is not unknown",
+        _change(
+            f"{_LIFECYCLE}:weighed",
+            "if clip.status is ClipStatus.SUBMITTING and isinstance(answered, Unknown):",
+            "if False:",
+        ),
+    ),
+    # Buying again
+    Safeguard(
+        "a presumed failure is asked about before it is bought again",
+        _change(f"{_GENERATE}._make_once", "if not _in_doubt(attempts):", "if True:"),
+    ),
+    Safeguard(
+        "second look, apart from the first",
+        _change("service.workflow.inquiry:Inquiry.look_twice", "if not missing:", "if True:"),
+        aims=("deadline", "blank"),
+    ),
+    Safeguard(
+        "no answer: nothing is bought while in doubt",
+        _change(
+            "service.clips.doubts:decide",
+            "return BuyAgain(_NOT_TOLD.format(job=clip.task_uuid)) if late else wait",
+            "return BuyAgain()",
+        ),
+    ),
+    Safeguard(
+        "still running: waited for, not bought",
+        _change(
+            "service.clips.doubts:decide",
+            "return BuyAgain(_STILL_RUNNING.format(job=clip.task_uuid)) if late else Reopened()",
+            "return BuyAgain()",
+        ),
+    ),
+    Safeguard(
+        "nobody asked about it: it is in doubt",
+        _change(f"{_GENERATE}._resolve_doubts", "waits[clip.fingerprint] = _NOT_ASKED_ABOUT", "pass"),
+        aims=("deadline",),
+    ),
+    Safeguard(
+        "lease of projects",
+        _change(
+            f"{_SQLITE}:_LEASE_PROJECT",
+            "WHERE owner = :owner OR leased_until <= :now OR leased_until > :unbelievable",
+            "",
+        ),
+        aims=("deadline", "blank"),
+    ),
+    Safeguard(
+        "who has lost the lease records nothing",
+        _change(f"{_SQLITE}:SQLiteStore.record", "if owner is not None and", "if False and"),
+        aims=("deadline", "blank"),
+    ),
+    Safeguard(
+        "lease of projects, and its check",
+        (
+            Change(
+                f"{_SQLITE}:_LEASE_PROJECT",
+                "WHERE owner = :owner OR leased_until <= :now OR leased_until > :unbelievable",
+                "",
+            ),
+            Change(f"{_SQLITE}:SQLiteStore.record", "if owner is not None and", "if False and"),
+        ),
+        aims=("deadline", "blank"),
+    ),
+    Safeguard(
+        "the plan is made inside the lease",
+        _change(
+            f"{_GENERATE}._make_once",
+            "        order = await self._order(project_id, caller, scenes)\n        doubts",
+            "        doubts",
+        ),
+        aims=("edits",),
+    ),
+    Safeguard(
+        "a plan is good for one edit",
+        _change(f"{_SQLITE}:SQLiteStore.record", "if edited is not None and", "if False and"),
+        aims=("edits",),
+    ),
+    Safeguard(
+        "a plan that an edit outdated is made anew",
+        _change(
+            f"{_GENERATE}._make",
+            "return await _UNTIL_UP_TO_DATE.copy()(self._make_once, project_id, caller, scenes)",
+            "return await self._make_once(project_id, caller, scenes)",
+        ),
+        aims=("edits",),
+    ),
+    Safeguard(
+        "a lease is given back",
+        _change(f"{_GENERATE}._leased", "await self.store.release_project(project_id, owner)", "pass"),
+        aims=("deadline",),
+    ),
+    # Leases of clips
+    Safeguard(
+        "lease of clips",
+        _change(
+            f"{_SQLITE}:_CLAIM",
+            "AND (leased_until IS NULL OR leased_until <= :now OR leased_until > :unbelievable)",
+            "",
+        ),
+    ),
+    Safeguard(
+        "a lease that no clock can have given is none",
+        _change(f"{_SQLITE}:_CLAIM", "OR leased_until > :unbelievable", ""),
+    ),
+    # The outside
+    Safeguard(
+        "token of the callback URL",
+        _change("service.runware.callbacks:CallbackURLs.verify", "return any(matches)", "return True"),
+    ),
+    Safeguard(
+        "allowed hosts of videos",
+        _change("service.runware.results:_own_statement", "refused = check(url)", "refused = None"),
+    ),
+    Safeguard(
+        "redaction",
+        _change(
+            f"{_SETTLER}._redacted", "if not isinstance(outcome, Failed | Unknown | Expired):", "if True:"
+        ),
+    ),
+)
