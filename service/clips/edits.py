@@ -83,6 +83,12 @@ def moved(clips: Iterable[Clip], moves: Mapping[SceneKey, SceneKey]) -> Sequence
     return [_at(clip, moves[clip.scene]) for clip in clips if clip.scene in moves]
 
 
+def only_moved(before: Clip, after: Clip) -> bool:
+    """Whether nothing has happened to a clip but that its scene got another key."""
+    here = replace(before, request=after.request, fingerprint=after.fingerprint, version=after.version)
+    return here == after and before.scene != after.scene
+
+
 def _at(clip: Clip, scene: SceneKey) -> Clip:
     request = replace(clip.request, scene=scene)
     # A fingerprint of another making, such as an earlier release's, is no plan's any more.
