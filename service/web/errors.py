@@ -70,6 +70,8 @@ class NothingAsked(ServiceError):
 class Unsuccessful(ServiceError):
     """A function did for no scene what it is for; `answer` tells of each."""
 
+    code = "unsuccessful"
+
     def __init__(self, answer: ErrorAnswer) -> None:
         super().__init__(answer.error)
         self.answer = answer
@@ -117,7 +119,7 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     ProjectChanged: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,
-    NothingMade: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unsuccessful: HTTPStatus.UNPROCESSABLE_ENTITY,
     ChoiceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     EditRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
