@@ -40,6 +40,7 @@ from service.web.studio import UPLOADS_PATH, Studio, SupabaseSignIn
 from service.web.tokens import TokenVerifier
 from service.workflow.adoption import Adopter
 from service.workflow.background import Background
+from service.workflow.cancelling import Canceller
 from service.workflow.check import Checker
 from service.workflow.editing import Editor
 from service.workflow.generate import Generator
@@ -169,13 +170,15 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     inquiry = Inquiry(runware, clock, policy)
     poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)
     generator = Generator(store, inquiry, settler, submitter, clock, policy, planner, watcher.look_soon)
+    canceller = Canceller(store, settler, planner)
     projects = Projects(store, clock, watcher.look_soon, planner)
     handlers = Handlers(
         generator=generator,
         adopter=Adopter(generator, video_url_check(settings.video_hosts)),
         checker=Checker(store, inquiry, settler, clock, frame_rules),
         receiver=Receiver(settler),
-        editor=Editor(store, clock, watcher.look_soon, planner),
+        editor=Editor(store, clock, watcher.look_soon, planner, canceller),
+        canceller=canceller,
         projects=projects,
         downloads=Downloads(projects, videos, settings.runware_ttl_seconds, clock),
         poller=poller,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from service.clips.fingerprint import fingerprint
 from service.clips.models import Clip, Project, SceneKey
 from service.clips.planning import scene_order
+from service.clips.prompts import length_problem
 from service.clips.titles import retitled, title_line
 from service.errors import EditRefused
 
@@ -58,6 +59,7 @@ def edited(project: Project, patch: Patch) -> Edit | None:
     script = project.script if patch.title is None else retitled(project.script, _line(patch.title))
     frames = _merged(project.frames, patch.frames) if patch.frames else project.frames
     scenes = _merged(project.scenes, patch.scenes) if patch.scenes else project.scenes
+    _refuse_unfit(project.scenes, scenes)
     keys = _keys(frames, scenes)
     moves = {} if patch.order is None else _moves(patch.order, keys)
     named = _keys(project.frames, project.scenes) | patch.frames.keys() | patch.scenes.keys()
@@ -81,6 +83,12 @@ def moved(clips: Iterable[Clip], moves: Mapping[SceneKey, SceneKey]) -> Sequence
     scenes changed places, two could get the same fingerprint.
     """
     return [_at(clip, moves[clip.scene]) for clip in clips if clip.scene in moves]
+
+
+def only_moved(before: Clip, after: Clip) -> bool:
+    """Whether nothing has happened to a clip but that its scene got another key."""
+    here = replace(before, request=after.request, fingerprint=after.fingerprint, version=after.version)
+    return here == after and before.scene != after.scene
 
 
 def _at(clip: Clip, scene: SceneKey) -> Clip:
@@ -111,6 +119,21 @@ def _merged(target: object, patch: Mapping[str, object]) -> Mapping[str, object]
         else:
             merged[name] = value
     return merged
+
+
+def _refuse_unfit(before: object, after: object) -> None:
+    # What the web application has stored before holds no other edit up.
+    known = before if isinstance(before, Mapping) else {}
+    for key, scene in after.items() if isinstance(after, Mapping) else ():
+        if not isinstance(scene, Mapping) or scene == known.get(key):
+            continue
+        problem = length_problem(scene)
+        if problem and problem != _known_problem(known.get(key)):
+            raise EditRefused(f"Scene {key}: {problem}, then call again.")
+
+
+def _known_problem(scene: object) -> str:
+    return length_problem(scene) if isinstance(scene, Mapping) else ""
 
 
 def _keys(frames: object, scenes: object) -> set[str]:

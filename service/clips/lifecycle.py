@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from service.clips.cancelling import CANCELLED, can_be_cancelled
 from service.clips.models import Clip, ClipStatus, Failure, FailureKind, SettledBy
 from service.clips.outcomes import (
     Absent,
@@ -19,6 +20,7 @@ from service.clips.outcomes import (
     Throttled,
     Unclear,
     Unknown,
+    Unwanted,
     VideoRefused,
 )
 
@@ -77,7 +79,11 @@ def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, polic
         case Reopened():
             after = _reopened(clip, now)
         case Superfluous():
-            after = _withdrawn(clip, by, now)
+            message = "Never sent: the video of an earlier attempt came first."
+            after = _withdrawn(clip, Failure(FailureKind.WITHDRAWN, "withdrawn", message), by, now)
+        case Unwanted():
+            message = "Cancelled before it was sent to Runware: it costs nothing. Retry it to have it made."
+            after = _withdrawn(clip, Failure(FailureKind.WITHDRAWN, CANCELLED, message), by, now)
         case Unclear() | Absent():
             after = clip
         case _:
@@ -261,12 +267,9 @@ def _reopened(clip: Clip, now: datetime) -> Clip:
     )
 
 
-def _withdrawn(clip: Clip, by: SettledBy, now: datetime) -> Clip:
+def _withdrawn(clip: Clip, failure: Failure, by: SettledBy, now: datetime) -> Clip:
     # What may have been taken is paid for, and is waited for like any other.
-    if clip.status is not ClipStatus.SUBMITTING or clip.maybe_taken:
-        return clip
-    message = "Never sent: the video of an earlier attempt came first."
-    return _settled(clip, by, now, failure=Failure(FailureKind.WITHDRAWN, "withdrawn", message))
+    return _settled(clip, by, now, failure=failure) if can_be_cancelled(clip) else clip
 
 
 def _ended(

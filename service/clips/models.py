@@ -57,7 +57,7 @@ class FailureKind(StrEnum):
     LOST = "lost"
     """Presumed: Runware keeps saying that it does not know the task."""
     WITHDRAWN = "withdrawn"
-    """Never sent: the video of an earlier attempt came first."""
+    """Never sent: a person cancelled it, or the video of an earlier attempt came first."""
 
     @property
     def presumed(self) -> bool:

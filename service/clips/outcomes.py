@@ -81,6 +81,11 @@ class Superfluous:
     """The video of an earlier attempt at the same has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """A person does not want the clip any more."""
+
+
 Outcome = (
     Acknowledged
     | Succeeded
@@ -93,4 +98,5 @@ Outcome = (
     | Expired
     | Reopened
     | Superfluous
+    | Unwanted
 )

@@ -93,14 +93,18 @@ class ServiceClient:
         return datetime.now(UTC) + self._ahead
 
     async def generate(
-        self, project_id: UUID, choice: Mapping[str, str | bool] | None = None
+        self,
+        project_id: UUID,
+        choice: Mapping[str, str | bool] | None = None,
+        scenes: Sequence[str] | None = None,
     ) -> Sequence[SceneAnswer]:
-        """Submit what has no clip yet; gives what came of each scene.
+        """Submit what has no clip yet, of `scenes` or of all; gives what came of each scene.
 
         A `choice` names some of `model`, `resolution` and `audio`, which the project keeps; `adopt` in it
         takes the clips of before the ledger, and buys none.
         """
-        body = {"project_id": str(project_id), **(choice or {})}
+        named = {} if scenes is None else {"scenes": list(scenes)}
+        body = {"project_id": str(project_id), **(choice or {}), **named}
         return (await self._function("generate-clips", body)).scenes
 
     async def retry(self, project_id: UUID, scenes: Sequence[str] | None) -> FunctionAnswer:
@@ -108,6 +112,11 @@ class ServiceClient:
         named = {} if scenes is None else {"scenes": list(scenes)}
         body = {"project_id": str(project_id), **named}
         return await self._function("retry-clips", body)
+
+    async def cancel(self, project_id: UUID, scenes: Sequence[str] | None) -> Sequence[SceneAnswer]:
+        """Cancel what was not sent yet, of `scenes` or of all; gives each scene, with why it was not."""
+        named = {} if scenes is None else {"scenes": list(scenes)}
+        return (await self._function("cancel-clips", {"project_id": str(project_id), **named})).scenes
 
     async def check(self, project_id: UUID) -> Sequence[SceneAnswer]:
         """Have Runware asked for what is pending; gives how each scene stands."""

@@ -73,6 +73,9 @@ def generate(
     audio: Annotated[
         bool | None, typer.Option("--audio/--no-audio", help="Make them with sound, or without.")
     ] = None,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Have this scene made; may be given several times. Else all.")
+    ] = None,
     adopt: Annotated[
         bool,
         typer.Option(
@@ -90,7 +93,7 @@ def generate(
     """
     named = {"model": model, "resolution": resolution, "audio": audio, "adopt": adopt or None}
     choice = {name: value for name, value in named.items() if value is not None}
-    raise typer.Exit(_terminal(url, as_json=as_json).generate(project, choice, watch=watch))
+    raise typer.Exit(_terminal(url, as_json=as_json).generate(project, choice, scene or (), watch=watch))
 
 
 @terminal_commands.command(epilog=_EXIT_CODES)
@@ -112,6 +115,24 @@ def retry(
 ) -> None:
     """Have new attempts made at a project's failed clips."""
     raise typer.Exit(_terminal(url, as_json=as_json).retry(project, scene or (), watch=watch))
+
+
+@terminal_commands.command(epilog=_SHORT_EXIT_CODES)
+def cancel(
+    project: _Project,
+    *,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Cancel the clip of this scene; may be given several times.")
+    ] = None,
+    url: _URL = _LOCAL,
+    as_json: _JSON = False,
+) -> None:
+    """Cancel a project's clips that were not sent yet: they cost nothing.
+
+    A clip that was sent to Runware can't be cancelled: it comes, and is paid for. Where nothing can be
+    cancelled, the service refuses the call and says why.
+    """
+    raise typer.Exit(_project_commands(url, as_json=as_json).cancel(project, scene or ()))
 
 
 @terminal_commands.command(epilog=_DOWNLOAD_EXIT_CODES)

@@ -3,7 +3,7 @@
 import json
 import sys
 import webbrowser
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,20 @@ class ProjectCommands:
             page = client.page(new_id)
             said = f"Project {new_id} is a copy of {project_id}, with its finished clips.\n{page}"
             return {"project_id": str(new_id), "copy_of": str(project_id), "page": page}, said
+
+        return self._run(work)
+
+    def cancel(self, project_id: UUID, scenes: Sequence[str]) -> int:
+        """Cancel clips that were not sent yet, of these scenes or of all."""
+
+        async def work(client: ServiceClient) -> _Told:
+            told = await client.cancel(project_id, scenes or None)
+            cancelled = [one.scene for one in told if one.error is None]
+            left = {one.scene: one.error for one in told if one.error is not None}
+            lines = [f"Scene {scene}: cancelled; it costs nothing." for scene in cancelled]
+            lines += [f"Scene {scene}: {reason}" for scene, reason in left.items()]
+            document = {"project_id": str(project_id), "cancelled": cancelled, "not_cancelled": left}
+            return document, "\n".join(lines)
 
         return self._run(work)
 

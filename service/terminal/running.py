@@ -35,11 +35,19 @@ class Terminal:
     token: str | None
     as_json: bool
 
-    def generate(self, project_id: UUID, choice: Mapping[str, str | bool], *, watch: bool) -> int:
+    def generate(
+        self, project_id: UUID, choice: Mapping[str, str | bool], scenes: Sequence[str], *, watch: bool
+    ) -> int:
         """Submit what has no clip yet, and show how the project stands; gives the exit code."""
-        return run_to_end(
-            self._follow(project_id, lambda client: client.generate(project_id, choice), watch=watch)
-        )
+
+        async def ask(client: ServiceClient) -> Sequence[SceneAnswer]:
+            if not scenes:
+                return await client.generate(project_id, choice)
+            # The answer tells of these scenes only.
+            made = await client.generate(project_id, choice, scenes)
+            return overlaid(await client.check(project_id), made)
+
+        return run_to_end(self._follow(project_id, ask, watch=watch))
 
     def status(self, project_id: UUID, *, watch: bool) -> int:
         """Show how the project stands; gives the exit code."""

@@ -4,10 +4,19 @@ The web application says that all clips have been made as soon as a check succee
 So an answer is a success only where that is true of the clips that it counts.
 """
 
+from service.clips.cancelling import why_nothing_cancelled
 from service.clips.models import ProjectId
 from service.clips.progress import NOT_ASKED_FOR, Progress, why_nothing_made
-from service.web.errors import NothingAsked, NothingMade
-from service.web.schemas import GenerateAnswer, GenerateFailure, StatusAnswer, StatusFailure
+from service.web.errors import NothingAsked, NothingCancelled, NothingMade
+from service.web.schemas import (
+    CancelAnswer,
+    CancelFailure,
+    GenerateAnswer,
+    GenerateFailure,
+    StatusAnswer,
+    StatusFailure,
+)
+from service.workflow.cancelling import Cancelled
 from service.workflow.generate import Generated
 
 
@@ -27,3 +36,11 @@ def status_answer(project_id: ProjectId, progress: Progress) -> StatusAnswer:
     if (why := why_nothing_made(progress.scenes, earlier=progress.earlier)) is not None:
         raise NothingMade(StatusFailure.of(project_id, progress, error=why, code=NothingMade.code))
     return StatusAnswer.of(project_id, progress)
+
+
+def cancel_answer(project_id: ProjectId, cancelled: Cancelled) -> CancelAnswer:
+    """Tell what came of the scenes whose clips were to be cancelled. Raises NothingCancelled."""
+    if (why := why_nothing_cancelled(cancelled.scenes)) is not None:
+        failure = CancelFailure.of(project_id, cancelled, error=why, code=NothingCancelled.code)
+        raise NothingCancelled(failure)
+    return CancelAnswer.of(project_id, cancelled)

@@ -67,14 +67,26 @@ class NothingAsked(ServiceError):
     code = "nothing_asked"
 
 
-class NothingMade(ServiceError):
-    """None of the scenes that a call was about has its clip or may still get it; `answer` tells of each."""
+class Unsuccessful(ServiceError):
+    """A function did for no scene what it is for; `answer` tells of each."""
 
-    code = "nothing_made"
+    code = "unsuccessful"
 
     def __init__(self, answer: ErrorAnswer) -> None:
         super().__init__(answer.error)
         self.answer = answer
+
+
+class NothingMade(Unsuccessful):
+    """None of the scenes that a call was about has its clip or may still get it."""
+
+    code = "nothing_made"
+
+
+class NothingCancelled(Unsuccessful):
+    """None of the clips that a call was about could be cancelled."""
+
+    code = "nothing_cancelled"
 
 
 class UploadNotFound(ServiceError):
@@ -103,10 +115,11 @@ STATUS_BY_ERROR: Mapping[type[ServiceError], HTTPStatus] = {
     FramesNotReady: HTTPStatus.CONFLICT,
     AdoptionRefused: HTTPStatus.CONFLICT,
     NothingAsked: HTTPStatus.CONFLICT,
+    NothingCancelled: HTTPStatus.CONFLICT,
     ProjectChanged: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,
-    NothingMade: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unsuccessful: HTTPStatus.UNPROCESSABLE_ENTITY,
     ChoiceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     EditRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SceneNotFound: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -145,7 +158,7 @@ async def service_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ServiceError):
         raise error
     status = status_of(type(error))
-    if isinstance(error, NothingMade):
+    if isinstance(error, Unsuccessful):
         return _answered(status, error.answer)
     headers: Mapping[str, str] = {}
     if isinstance(error, Unauthorized):

@@ -15,7 +15,7 @@ from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unau
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
 from service.runware.webhooks import pushed_outcomes
-from service.web.answers import generate_answer, status_answer
+from service.web.answers import cancel_answer, generate_answer, status_answer
 from service.web.bodies import (
     WEBHOOK_LIMIT_BYTES,
     parse_json,
@@ -29,6 +29,8 @@ from service.web.edits import MERGE_PATCH, EditCall, read_if_match
 from service.web.events import event_stream, read_sequence
 from service.web.request_log import tell_job, tell_project
 from service.web.schemas import (
+    CancelAnswer,
+    CancelCall,
     GenerateAnswer,
     GenerateCall,
     Health,
@@ -47,6 +49,7 @@ from service.web.schemas import (
 )
 from service.web.studio import Studio
 from service.workflow.adoption import Adopter
+from service.workflow.cancelling import Canceller
 from service.workflow.check import Checker
 from service.workflow.editing import Editor
 from service.workflow.generate import Generator
@@ -84,6 +87,7 @@ class Handlers:
     checker: Checker
     receiver: Receiver
     editor: Editor
+    canceller: Canceller
     projects: Projects
     downloads: Downloads
     poller: Poller
@@ -115,6 +119,13 @@ class Handlers:
         project_id = _told(request, call.project_id)
         retried = await self.generator.retry(project_id, _scene_keys(call.scenes), caller)
         return generate_answer(project_id, retried)
+
+    async def cancel_clips(self, request: Request, caller: Caller) -> CancelAnswer:
+        """Cancel clips that were not sent yet: they cost nothing. What was sent can't be cancelled."""
+        call = await read_model(request, CancelCall)
+        project_id = _told(request, call.project_id)
+        cancelled = await self.canceller.cancel(project_id, _scene_keys(call.scenes), caller)
+        return cancel_answer(project_id, cancelled)
 
     async def check_clips_status(self, request: Request, caller: Caller) -> StatusAnswer:
         """Ask Runware for what is pending, and tell how all clips stand."""

@@ -16,9 +16,12 @@ from service.suggestions import did_you_mean
 from service.web.access import Access
 from service.web.downloads import VIDEO_MEDIA_TYPE
 from service.web.edits import MERGE_PATCH, EditCall, etag
-from service.web.errors import InvalidValue, NothingMade, status_of
+from service.web.errors import InvalidValue, NothingCancelled, NothingMade, Unsuccessful, status_of
 from service.web.handlers import METRICS_MEDIA_TYPE, Handlers
 from service.web.schemas import (
+    CancelAnswer,
+    CancelCall,
+    CancelFailure,
     ChangesEvent,
     ErrorAnswer,
     GenerateAnswer,
@@ -96,6 +99,14 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
         _function("retry-clips", handlers.retry_clips, RetryCall, GenerateAnswer, GenerateFailure, (502,)),
         _function(
             "check-clips-status", handlers.check_clips_status, ProjectCall, StatusAnswer, StatusFailure
+        ),
+        _function(
+            "cancel-clips",
+            handlers.cancel_clips,
+            CancelCall,
+            CancelAnswer,
+            CancelFailure,
+            unsuccessful=NothingCancelled,
         ),
         Operation(
             "GET",
@@ -250,6 +261,7 @@ def _function(
     answer: type[BaseModel],
     failure: type[ErrorAnswer],
     more_errors: tuple[int, ...] = (),
+    unsuccessful: type[Unsuccessful] = NothingMade,
 ) -> Operation:
     return Operation(
         "POST",
@@ -258,7 +270,7 @@ def _function(
         answer,
         body,
         errors=sorted(_FUNCTION_ERRORS + more_errors),
-        failures={status_of(NothingMade): failure},
+        failures={status_of(unsuccessful): failure},
         alias=f"/{name}",
     )
 

@@ -24,6 +24,7 @@ from service.clips.titles import title
 from service.errors import ChoiceRefused
 from service.suggestions import meant
 from service.web.cursors import read_cursor, write_cursor
+from service.workflow.cancelling import Cancelled
 from service.workflow.generate import Generated
 from service.workflow.poll import PollerHealth
 from service.workflow.ports import ProjectDraft
@@ -147,6 +148,12 @@ class RetryCall(ProjectCall):
     """Names the project, and the scenes to retry; without `scenes`, every failed one."""
 
     scenes: list[SceneName] | None = Field(default=None, max_length=MAX_SCENES)
+
+
+class CancelCall(ProjectCall):
+    """Names the project, and the scenes whose clips to cancel; without `scenes`, all that are being made."""
+
+    scenes: list[SceneName] | None = Field(default=None, min_length=1, max_length=MAX_SCENES)
 
 
 class NewProject(BaseModel):
@@ -297,6 +304,42 @@ class GenerateAnswer(GeneratedStanding):
 
 class GenerateFailure(GeneratedStanding, ErrorAnswer):
     """The answer where no clip is there and none will come, for the reasons in `results`."""
+
+
+class CancelResult(BaseModel):
+    """What came of one scene. `success`: nothing of it is being made any more, and nothing is paid."""
+
+    scene_key: Annotated[str, Field(serialization_alias="sceneKey")]
+    task_uuid: Annotated[str | None, Field(serialization_alias="taskUUID")]
+    success: bool
+    error: str | None = Optional
+
+
+class CancelledStanding(Standing):
+    """How the project stands after `cancel-clips`, and what came of its scenes, or of those it named."""
+
+    results: list[CancelResult]
+
+    @classmethod
+    def of(cls, project_id: str, cancelled: Cancelled, **more: str) -> Self:
+        """Tell what was cancelled; `more` are fields of a subclass."""
+        results = [
+            CancelResult(
+                scene_key=one.scene, task_uuid=one.task_uuid, success=one.reason is None, error=one.reason
+            )
+            for one in cancelled.scenes
+        ]
+        return cls(**_standing(project_id, cancelled.progress), results=results, **more)
+
+
+class CancelAnswer(CancelledStanding):
+    """The answer where at least one clip was cancelled."""
+
+    success: Literal[True] = True
+
+
+class CancelFailure(CancelledStanding, ErrorAnswer):
+    """The answer where none was, for the reasons in `results`."""
 
 
 class JobDetail(BaseModel):

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
@@ -7,7 +8,8 @@ from service.clips.edits import Patch, edited, moved
 from service.clips.models import ProjectId
 from service.clips.ownership import Caller
 from service.clips.planning import Planner
-from service.errors import ProjectChanged, ProjectEdited
+from service.errors import ProjectChanged, ProjectEdited, StoreUnavailable
+from service.workflow.cancelling import Canceller
 from service.workflow.ports import Clock, Store
 from service.workflow.projects import ProjectState, existing_project, read_state
 
@@ -25,6 +27,7 @@ class Editor:
     clock: Clock
     on_change: Callable[[], None]
     planner: Planner
+    canceller: Canceller
 
     async def edit(
         self, project_id: ProjectId, patch: Patch, caller: Caller, known: Collection[int] | None = None
@@ -51,7 +54,10 @@ class Editor:
         edit = edited(project, patch)
         if edit is None:
             return
-        clips = await self.store.all_clips(project_id) if edit.moves else ()
+        clips = await self.store.all_clips(project_id) if edit.moves or edit.removed else ()
         moving = moved(clips, edit.moves)
         await self.store.edit(project_id, edit, moving, self.clock(), edited=project.edited)
         self.on_change()
+        # The edit is stored: one that can't be taken back now is made like any other.
+        with suppress(StoreUnavailable):
+            await self.canceller.withdraw(clip for clip in clips if clip.scene in edit.removed)

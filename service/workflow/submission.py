@@ -5,6 +5,7 @@ from itertools import groupby
 
 import structlog
 
+from service.clips.edits import only_moved
 from service.clips.lifecycle import after_unclear_send, sent
 from service.clips.models import Clip, ClipRequest, SettledBy, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome, Succeeded, Throttled, Unclear, VideoRefused
@@ -66,11 +67,7 @@ class Submitter:
         self, clips: Sequence[Clip], estimates_usd: Mapping[TaskUUID, float | None]
     ) -> None:
         async with self.slots:
-            now = self.clock()
-            # The conditional write decides who sends: a batch that waited so long for its slot that the
-            # poller took over one of its clips leaves that clip out.
-            won = await self.store.save([sent(clip, now) for clip in clips], now)
-            batch = [clip for clip in clips if clip.task_uuid in won]
+            batch = await self._marked_as_sent(clips)
             if not batch:
                 return
             outcomes = await self.provider.submit(batch)
@@ -88,6 +85,23 @@ class Submitter:
         for clip in batch:
             _log_answer(clip, worth[clip.task_uuid], estimates_usd[clip.task_uuid])
         await self.settler.settle(events_of(worth, SettledBy.SUBMISSION))
+
+    async def _marked_as_sent(self, clips: Sequence[Clip]) -> Sequence[Clip]:
+        """Mark clips as sent; gives those that are this call's to send, as they were before.
+
+        The conditional write decides: one that the poller took over while the batch waited for its slot, or
+        that a person cancelled, is left out. One that only moved to another scene is tried once more.
+        """
+        now = self.clock()
+        won = await self.store.save([sent(clip, now) for clip in clips], now)
+        batch = [clip for clip in clips if clip.task_uuid in won]
+        lost = {clip.task_uuid: clip for clip in clips if clip.task_uuid not in won}
+        if not lost:
+            return batch
+        after = await self.store.clips(list(lost))
+        moved = [clip for clip in after if only_moved(lost[clip.task_uuid], clip)]
+        won = await self.store.save([sent(clip, now) for clip in moved], now)
+        return [*batch, *(clip for clip in moved if clip.task_uuid in won)]
 
 
 def _log_answer(clip: Clip, outcome: Outcome, estimate_usd: float | None) -> None:

@@ -1,22 +1,35 @@
 """Calls, ticks and edits at the worst moment, on each store: nothing is bought twice or outdated."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from service.clips.cancelling import was_cancelled
+from service.clips.edits import Patch
 from service.clips.lifecycle import Policy
-from service.clips.models import Clip, ClipStatus, Failure, FailureKind, ProjectId, SettledBy
-from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Unclear
+from service.clips.models import (
+    Clip,
+    ClipRequest,
+    ClipStatus,
+    Failure,
+    FailureKind,
+    ProjectId,
+    SceneKey,
+    SettledBy,
+)
+from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Throttled, Unclear
 from service.clips.ownership import Operator
 from service.errors import ProviderUnavailable
 from service.metrics import Metrics
 from service.runware.models import video_model
 from service.workflow.background import Background
+from service.workflow.cancelling import Cancelled, Canceller
+from service.workflow.editing import Editor
 from service.workflow.generate import Generated, Generator
 from service.workflow.inquiry import Inquiry
 from service.workflow.past import Past
@@ -94,6 +107,11 @@ async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
     yield Scene(store, provider, clock, settler, generator, poller, slept, project_id)
     await settler.stop()
     await writer
+
+
+def an_editor(scene: Scene) -> Editor:
+    canceller = Canceller(scene.store, scene.settler, PLANNER)
+    return Editor(scene.store, scene.clock, lambda: None, PLANNER, canceller)
 
 
 @pytest.fixture
@@ -279,3 +297,96 @@ async def test_submission_is_not_sent_again_while_the_archive_can_not_be_asked(s
         await scene.poller.background.drain(5)
     assert len(scene.provider.submitted) == 2
     assert {one.status for one in await scene.clips()} == {ClipStatus.SUBMITTING}
+
+
+async def test_clip_that_moves_right_before_it_is_sent_is_sent_once_and_at_once(scene: Scene) -> None:
+    editor = an_editor(scene)
+
+    async def reorder_first(requests: Sequence[ClipRequest]) -> Sequence[float | None]:
+        await editor.edit(scene.project_id, Patch(order=["2", "1"]), ME)
+        return [None] * len(requests)
+
+    submitter = replace(scene.generator.submitter, estimates=reorder_first)
+    await replace(scene.generator, submitter=submitter).generate(scene.project_id, ME)
+    one, two = await scene.clips()
+    assert sorted(scene.provider.submitted) == sorted([one.task_uuid, two.task_uuid])
+    assert {(clip.status, clip.sends) for clip in (one, two)} == {(ClipStatus.PENDING, 1)}
+    await scene.generate()
+    assert len(scene.provider.submitted) == 2
+
+
+async def test_clip_that_moves_while_it_is_being_sent_is_acknowledged_at_its_new_scene(scene: Scene) -> None:
+    editor = an_editor(scene)
+
+    async def reorder(_: Sequence[Clip]) -> None:
+        scene.provider.before_submission = None
+        await editor.edit(scene.project_id, Patch(order=["2", "1"]), ME)
+
+    scene.provider.before_submission = reorder
+    await scene.generate()
+    assert {clip.status for clip in await scene.clips()} == {ClipStatus.PENDING}
+    await scene.generate()
+    assert len(scene.provider.submitted) == len(set(scene.provider.submitted)) == 2
+
+
+async def test_clip_that_is_cancelled_right_before_it_is_sent_is_not_sent(scene: Scene) -> None:
+    canceller = Canceller(scene.store, scene.settler, PLANNER)
+    answers: list[Cancelled] = []
+
+    async def cancel_first(requests: Sequence[ClipRequest]) -> Sequence[float | None]:
+        answers.append(await canceller.cancel(scene.project_id, {SceneKey("1")}, ME))
+        return [None] * len(requests)
+
+    submitter = replace(scene.generator.submitter, estimates=cancel_first)
+    await replace(scene.generator, submitter=submitter).generate(scene.project_id, ME)
+    one, two = await scene.clips()
+    assert [result.reason for result in answers[0].scenes] == [None]
+    assert scene.provider.submitted == [two.task_uuid]
+    assert was_cancelled(one)
+    await scene.retry()
+    (again, _) = await scene.clips()
+    assert (again.attempt, again.status) == (2, ClipStatus.PENDING)
+
+
+async def test_clip_that_is_cancelled_while_it_is_being_sent_is_made_and_the_answer_says_so(
+    scene: Scene,
+) -> None:
+    canceller = Canceller(scene.store, scene.settler, PLANNER)
+    answers: list[Cancelled] = []
+
+    async def cancel(_: Sequence[Clip]) -> None:
+        answers.append(await canceller.cancel(scene.project_id, None, ME))
+
+    scene.provider.before_submission = cancel
+    await scene.generate()
+    assert ["no way to cancel" in (result.reason or "") for result in answers[0].scenes] == [True, True]
+    assert {clip.status for clip in await scene.clips()} == {ClipStatus.PENDING}
+
+
+async def test_submissions_and_cancellations_at_once_leave_each_clip_with_one_of_them(store: Store) -> None:
+    async with playing(store, frames=frames(*range(1, 21))) as scene:
+        canceller = Canceller(scene.store, scene.settler, PLANNER)
+        submitter = replace(scene.generator.submitter, batch_size=1)
+        generating = replace(scene.generator, submitter=submitter).generate(scene.project_id, ME)
+        cancelling = (canceller.cancel(scene.project_id, None, ME) for _ in range(5))
+        await asyncio.gather(generating, *cancelling)
+        clips = await scene.clips()
+        sent = [clip.task_uuid for clip in clips if clip.sends]
+        assert sorted(scene.provider.submitted) == sorted(sent)
+        assert all(was_cancelled(clip) for clip in clips if not clip.sends)
+
+
+async def test_queued_clip_of_a_removed_scene_is_not_sent(scene: Scene) -> None:
+    scene.provider.outcome = Throttled(Failure(FailureKind.PROVIDER, "rateLimit", "Too many."))
+    await scene.generate()
+    one, _ = await scene.clips()
+    gone: dict[str, object] = {"1": None}
+    await an_editor(scene).edit(scene.project_id, Patch(frames=gone, scenes=gone), ME)
+    (stored,) = await scene.store.clips([one.task_uuid])
+    assert was_cancelled(stored)
+    scene.provider.submitted.clear()
+    scene.clock.advance(minutes=2)
+    await scene.poller.tick()
+    await scene.poller.background.drain(5)
+    assert one.task_uuid not in scene.provider.submitted
+    assert len(scene.provider.submitted) == 1

@@ -443,6 +443,7 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     OpenAPIV31SpecValidator(dict(document)).validate()
     expected = {f"{prefix}/{name}" for name in FUNCTIONS for prefix in ("/functions/v1", "")}
     expected |= {"/projects", "/projects/{project_id}", "/projects/{project_id}/events"}
+    expected |= {"/cancel-clips", "/functions/v1/cancel-clips"}
     expected |= {"/projects/{project_id}/clips/{scene}.mp4"}
     expected |= {"/projects/{project_id}/restore", "/projects/{project_id}/copies"}
     expected |= {"/studio/config", "/studio/estimates", "/uploads", "/uploads/{name}"}

@@ -244,6 +244,45 @@ async def test_open_prints_the_address_where_there_is_no_browser(world: World, t
     assert f"{world.url}/#/projects/{project_id}\n" in output
 
 
+async def test_only_named_scenes_are_made(world: World, tmp_path: Path) -> None:
+    project_id = await world.store(3)
+    code, output = await clips(
+        world, tmp_path, "generate", project_id, "--scene", "3", "--scene", "1", "--watch"
+    )
+    assert (code, [line.split(":")[0] for line in output.splitlines() if ": done" in line]) == (
+        1,
+        ["Scene 1", "Scene 3"],
+    )
+    assert "Scene 2: no clip: No clip has been asked for yet" in output
+    assert (await world.ledger())["accepted"] == 2
+
+
+async def test_waiting_clips_are_cancelled_and_a_sent_one_is_said_to_come(tmp_path: Path) -> None:
+    full = {"throttle_402_above": 1, "min_seconds": 60, "max_seconds": 60}
+    async with running_world(tmp_path, sandbox=full) as world:
+        project_id = await world.store(3)
+        await world.generate(project_id)
+        await world.until(project_id, lambda jobs: [job["stage"] for job in jobs].count("throttled") == 2)
+        code, output = await clips(world, tmp_path, "cancel", project_id)
+        assert (code, output.count(": cancelled; it costs nothing.")) == (0, 2)
+        assert output.count(": It was sent to Runware, which has no way to cancel a job") == 1
+        code, output = await clips(world, tmp_path, "cancel", project_id)
+        assert (code, "Nothing was cancelled. Scene" in output) == (3, True)
+
+
+async def test_cancelled_scenes_are_told_as_json(tmp_path: Path) -> None:
+    full = {"throttle_402_above": 1, "min_seconds": 60, "max_seconds": 60}
+    async with running_world(tmp_path, sandbox=full) as world:
+        project_id = await world.store(2)
+        await world.generate(project_id)
+        jobs = await world.until(project_id, lambda jobs: "throttled" in [job["stage"] for job in jobs])
+        (waiting,) = [job["scene"] for job in jobs if job["stage"] == "throttled"]
+        code, output = await clips(world, tmp_path, "cancel", project_id, "--scene", waiting, "--json")
+        assert code == 0, output
+        told = {"project_id": project_id, "cancelled": [waiting], "not_cancelled": {}}
+        assert json.loads(output) == told
+
+
 @pytest.mark.parametrize("command", [("open",), ("delete", "--yes"), ("restore",), ("duplicate",)])
 async def test_project_that_is_not_there_exits_3(
     world: World, tmp_path: Path, command: Sequence[str]

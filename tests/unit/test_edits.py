@@ -125,7 +125,18 @@ def test_project_can_not_grow_beyond_what_is_stored_in_one_call() -> None:
     with pytest.raises(EditRefused, match="at most 10000 scenes"):
         after(Patch(scenes={str(n): {} for n in range(10_001)}))
     with pytest.raises(EditRefused, match="larger than 4 MiB"):
-        after(Patch(scenes={"1": {"description": "x" * 3_000_000}, "2": {"description": "x" * 3_000_000}}))
+        after(Patch(scenes={"1": {"notes": "x" * 3_000_000}, "2": {"notes": "x" * 3_000_000}}))
+
+
+def test_text_that_no_prompt_can_tell_is_refused_unless_it_was_there_before() -> None:
+    unfit = {"1": {"description": "x" * 4000}, "2": {}}
+    with pytest.raises(
+        EditRefused, match=r"Scene 2: its description has 4000 characters.* then call again\."
+    ):
+        after(Patch(scenes={"2": unfit["1"]}), scenes=unfit)
+    assert after(Patch(scenes={"2": {"description": "Fit."}}), scenes=unfit).scenes != unfit
+    assert after(Patch(scenes={"1": {"duration": 6}}), scenes=unfit).scenes != unfit
+    assert after(Patch(order=["2", "1"]), scenes=unfit, frames={}).scenes == {"1": {}, "2": unfit["1"]}
 
 
 def test_moved_clip_is_what_the_plan_asks_for_at_its_new_scene() -> None:

@@ -219,6 +219,11 @@ export interface Generated extends Counts {
   note?: string;
 }
 
+/** `success` of a result: nothing of the scene is being made any more; `error` says why it still is, or what there is. */
+export interface Cancelled extends Omit<Counts, "earlier"> {
+  results: { sceneKey: string; taskUUID: string | null; success: boolean; error?: string }[];
+}
+
 export interface Status extends Counts {
   details: {
     jobId: string | null;
@@ -309,6 +314,11 @@ export interface Clips {
   status(projectId: string): Promise<Status>;
   /** New attempts for all failed clips, or for those of these scenes that failed. */
   retry(projectId: string, options?: { scenes?: string[] }): Promise<Generated>;
+  /**
+   * Cancels what was not sent to Runware yet, of these scenes or of all: it costs nothing. What was sent comes and is paid
+   * for. Where nothing could be cancelled it rejects: "nothing_cancelled", and `answer` tells of each scene.
+   */
+  cancel(projectId: string, options?: { scenes?: string[] }): Promise<Cancelled>;
   /** A page of the projects, newest first. */
   projects(options?: ProjectsQuery): Promise<ProjectPage>;
   project(projectId: string): Promise<Project>;

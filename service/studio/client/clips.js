@@ -81,6 +81,8 @@ export function createClips({ url = "", token } = {}) {
     status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
     retry: (projectId, { scenes } = {}) =>
       post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
+    cancel: (projectId, { scenes } = {}) =>
+      post("/functions/v1/cancel-clips", { project_id: projectId, ...(scenes && { scenes }) }),
     projects: ({ q, state, cursor, limit = 100 } = {}) => {
       const asked = Object.entries({ q, state, cursor, limit }).filter(([, value]) => value);
       return get(`/projects?${new URLSearchParams(asked)}`);
