@@ -166,7 +166,7 @@ async def test_token_that_expires_during_a_watch_is_refreshed_unnoticed(
     await expect(visit.connection("offline")).to_be_visible()
     await visit.context.set_offline(False)
     await expect(visit.connection("live")).to_be_visible()
-    await visit.button("Generate clips").click()
+    await visit.button("Generate 1 clip").click()
     await expect(visit.state("1")).to_contain_text("Done in")
     assert project.auth.refreshes > refreshes
     await expect(form(visit)).to_have_count(0)
@@ -319,7 +319,7 @@ async def test_operator_signs_in_by_the_token_and_sees_the_projects_of_all(
         await visit.page.reload()
         await visit.open_project(nobodys)
         await expect(visit.connection("live")).to_be_visible()
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 1 clip").click()
         await expect(visit.state("1")).to_contain_text("Done in")
         await visit.button("Sign out").click()
         await visit.page.reload()
