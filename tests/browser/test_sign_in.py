@@ -431,7 +431,7 @@ async def test_user_is_told_once_that_the_service_could_not_order_and_nothing_of
     async with open_account_visit(viewport={"width": width, "height": 844}) as visit:
         await sign_in(visit, alice)
         await visit.open_project(project_id)
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 1 clip").click()
         await expect(visit.page.locator(".banner")).to_contain_text(
             "Its account at Runware needs attention. Whoever runs the service finds the reason in its log. "
             "Your scenes are kept."

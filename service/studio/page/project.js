@@ -90,7 +90,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
       list.append(h("li", { class: "nothing" }, "This project has no scenes."));
     setText(title, titleOf(project));
     playAll.hidden = !project.jobs.some((job) => job.video_url);
-    notOrdered.show(project.jobs.filter(isNotOrdered));
+    notOrdered.show(scenes.filter((scene) => scene.job && isNotOrdered(scene.job)));
     const failed = failedScenes();
     retryAll.hidden = !failed.length;
     const again = failed.length === 1 ? "Retry failed clip" : `Retry ${failed.length} failed clips`;
