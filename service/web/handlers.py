@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.clips.catalogue import Catalogue
 from service.clips.listing import search_words
-from service.clips.models import ProjectId, SceneKey, TaskUUID
+from service.clips.models import Choice, ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller, Operator
 from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
@@ -39,9 +39,11 @@ from service.web.schemas import (
     ProjectCall,
     ProjectDetail,
     ProjectList,
+    ProjectQuotes,
     ProjectRemoved,
     ProjectsQuery,
     ProjectStored,
+    QuotesQuery,
     Readiness,
     RetryCall,
     StatusAnswer,
@@ -178,6 +180,13 @@ class Handlers:
         known = read_if_match(request)
         state = await self.editor.edit(_named_project(request), call.patch(), caller, known)
         return ProjectDetail.of_state(state, await self._installation())
+
+    async def quote_project(self, request: Request, caller: Caller) -> ProjectQuotes:
+        """Tell what making a project's clips would cost with another model, resolution or sound."""
+        query = read_query(request, QuotesQuery)
+        choice = Choice(query.model, query.resolution, query.audio)
+        state = await self.projects.with_choice(_named_project(request), caller, choice)
+        return ProjectQuotes.of(state, await self._installation())
 
     async def download_clip(self, request: Request, caller: Caller) -> Response:
         """Give the video of a scene's finished clip, as a file with a name."""

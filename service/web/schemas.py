@@ -184,6 +184,14 @@ class ProjectsQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MAX_PROJECTS)] = 100
 
 
+class QuotesQuery(BaseModel):
+    """What to quote a project with: what is not named is as `generate-clips` would have it."""
+
+    model: Text | None = None
+    resolution: Text | None = None
+    audio: bool | None = None
+
+
 class WebhookQuery(BaseModel):
     """Which job a callback URL is for, and the token that only Runware knows."""
 
@@ -650,6 +658,29 @@ class ProjectDetail(ProjectSummary, ProjectNews):
             audio=settings.generate_audio,
             **more,
             **_news(state, [scene.clip for scene in scenes if scene.clip], installation),
+        )
+
+
+class ProjectQuotes(BaseModel):
+    """What making the clips of a project costs with a choice; the fields are those of the project itself."""
+
+    quotes: dict[str, SceneQuote]
+    usd_per_second: float | None
+    model: str
+    resolution: str
+    audio: bool
+
+    @classmethod
+    def of(cls, state: ProjectState, installation: Installation) -> Self:
+        """Tell of a project as it would stand with its choice."""
+        choice = state.project.choice
+        settings, price = installation.catalogue.effective(choice), installation.price(choice)
+        return cls(
+            quotes={scene: SceneQuote.of(quote) for scene, quote in state.quotes(price).items()},
+            usd_per_second=price and price.usd_per_second,
+            model=settings.model,
+            resolution=settings.resolution,
+            audio=settings.generate_audio,
         )
 
 

@@ -10,6 +10,7 @@ from service.clips.earlier import EarlierClip, earlier_clips
 from service.clips.estimate import Price
 from service.clips.listing import Cursor, State
 from service.clips.models import (
+    Choice,
     Clip,
     Fingerprint,
     Project,
@@ -243,6 +244,17 @@ class Projects:
         Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
         """
         return await read_state(self.store, project_id, caller, self.planner)
+
+    async def with_choice(self, project_id: ProjectId, caller: Caller, choice: Choice) -> ProjectState:
+        """Read a project as it would stand with another choice, which is not stored.
+
+        Raises ChoiceRefused beside what `detail` does.
+        """
+        state = await self.detail(project_id, caller)
+        chosen = replace(state.project, choice=choice.over(state.project.choice))
+        self.planner.catalogue.settings(chosen.choice)
+        asked = asked_for(chosen, self.planner)
+        return await with_older(self.store, replace(state, project=chosen, asked=asked))
 
     async def finished_clip(
         self, project_id: ProjectId, scene: SceneKey, caller: Caller

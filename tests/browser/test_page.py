@@ -76,7 +76,7 @@ async def test_choice_of_the_dialog_is_what_is_made_and_priced(visit: Visit) -> 
     await visit.drop(
         visit.page.locator(".drop"), {f"{end}.png": await visit.frame(1, end) for end in ("first", "last")}
     )
-    await expect(visit.page.locator(".estimate")).to_contain_text("The price is not known yet")
+    await expect(visit.page.locator(".estimate")).to_contain_text("The price is not known: the first")
     model = visit.page.get_by_label("Model")
     await expect(model.locator("option")).to_have_text(["Veo 3.1", "Veo 3.1 Fast", "Veo 3.1 Lite"])
     await model.select_option("Veo 3.1 Fast")
@@ -102,11 +102,16 @@ async def test_durations_and_sound_follow_the_model(tmp_path: Path, open_visit: 
         await model.select_option("Luma Ray 3.2")
         await expect(duration.locator("label")).to_have_text(["5 s", "10 s"])
         await expect(duration.get_by_label("10 s")).to_be_checked()
+        draft = visit.page.locator(".draft")
+        await expect(draft).to_contain_text(
+            "6 s was asked for; Luma Ray 3.2 makes 5 or 10 s, so the clip has 10 s."
+        )
         sound = visit.page.get_by_role("switch", name="Sound")
         await expect(sound).to_be_hidden()
         await model.select_option("Kling 3.0 Standard")
         await expect(duration.locator("option")).to_have_text([f"{seconds} s" for seconds in range(3, 16)])
         await expect(duration).to_have_value("6")
+        await expect(draft).not_to_contain_text("asked for")
         await expect(sound).to_be_visible()
         await expect(visit.page.get_by_label("Resolution")).to_have_value("720p")
         await model.select_option("Vidu Q2 Pro")
@@ -125,7 +130,8 @@ async def test_project_is_made_with_another_model_and_back_again_for_nothing(vis
         await visit.button("Make with…").press("Enter")
         dialog = visit.page.get_by_role("dialog")
         await dialog.get_by_label("Model").select_option(model)
-        await expect(dialog.locator(".estimate")).to_contain_text("2 clips, 8 seconds")
+        told = "2 clips, 8 seconds" if model == "Veo 3.1 Fast" else "These clips are paid already."
+        await expect(dialog.locator(".estimate")).to_contain_text(told)
         await visit.shot("remake")
         assert await visit.violations() == []
         await visit.button("Make 2 clips").press("Enter")
@@ -235,7 +241,7 @@ async def test_frame_that_runware_can_not_reach_is_told_on_its_scene_and_its_cli
             await expect(visit.state("1")).to_have_text(
                 "The first frame is at localhost, which Runware can't reach: upload it, or use a public URL."
             )
-            await expect(visit.button("Generate clips")).to_have_count(0)
+            await expect(visit.button("Generate 1 clip")).to_have_count(0)
 
 
 async def test_scene_is_reordered_by_dragging(visit: Visit) -> None:
@@ -266,7 +272,7 @@ async def test_failed_clip_says_why_and_is_retried(visit: Visit) -> None:
     await visit.world.set_faults(fail_rate=1)
     project_id = await visit.world.store(scenes(2))
     await visit.open_project(project_id)
-    await visit.button("Generate clips").click()
+    await visit.button("Generate 2 clips").click()
     await expect(visit.state("1")).to_contain_text("Failed: The model's provider failed")
     await expect(visit.toast).to_contain_text("2 failed")
     await visit.shot("failed")
@@ -392,7 +398,7 @@ async def test_two_tabs_show_the_same_at_once(visit: Visit) -> None:
     other = Visit(visit.world, visit.context, await visit.context.new_page(), visit.complaints)
     other.guard(other.page)
     await other.open_project(project_id)
-    await other.button("Generate clips").click()
+    await other.button("Generate 1 clip").click()
     for tab in (visit, other):
         await expect(tab.state("1")).to_contain_text("Done in")
         await expect(tab.toast).to_contain_text("Your clip is ready.")
@@ -452,7 +458,7 @@ async def test_with_a_token_nothing_shows_before_it_is_entered(tmp_path: Path, o
         await expect(visit.page.locator(".project-card a")).to_have_count(1)
         await visit.open_project(project_id)
         await expect(visit.connection("live")).to_be_visible()
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 1 clip").click()
         await expect(visit.state("1")).to_contain_text("Done in")
         await visit.button("Sign out").click()
         await visit.page.reload()
@@ -488,7 +494,7 @@ async def test_every_view_is_accessible_and_fits(
         }
         project_id = await world.store({**described, "4": {"description": "No frames."}}, frames)
         await visit.open_project(project_id)
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 3 clips").click()
         await expect(visit.state("1")).to_contain_text("Done in")
         await expect(visit.state("2")).to_contain_text("Failed")
         await expect(visit.state("3")).to_contain_text("Generating")

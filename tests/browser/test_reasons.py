@@ -77,7 +77,7 @@ async def test_operator_is_told_once_why_nothing_could_be_ordered_and_tries_agai
         project_id = await world.store(failing(of=2))
         await world.set_faults(balance_usd=0)
         await visit.open_project(project_id)
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 2 clips").click()
         banner = visit.page.locator(".banner")
         await expect(banner).to_contain_text("The service could not order 2 clips")
         await expect(banner).to_contain_text("balance is $")

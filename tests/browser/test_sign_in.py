@@ -166,7 +166,7 @@ async def test_token_that_expires_during_a_watch_is_refreshed_unnoticed(
     await expect(visit.connection("offline")).to_be_visible()
     await visit.context.set_offline(False)
     await expect(visit.connection("live")).to_be_visible()
-    await visit.button("Generate clips").click()
+    await visit.button("Generate 1 clip").click()
     await expect(visit.state("1")).to_contain_text("Done in")
     assert project.auth.refreshes > refreshes
     await expect(form(visit)).to_have_count(0)
@@ -319,7 +319,7 @@ async def test_operator_signs_in_by_the_token_and_sees_the_projects_of_all(
         await visit.page.reload()
         await visit.open_project(nobodys)
         await expect(visit.connection("live")).to_be_visible()
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 1 clip").click()
         await expect(visit.state("1")).to_contain_text("Done in")
         await visit.button("Sign out").click()
         await visit.page.reload()
@@ -431,7 +431,7 @@ async def test_user_is_told_once_that_the_service_could_not_order_and_nothing_of
     async with open_account_visit(viewport={"width": width, "height": 844}) as visit:
         await sign_in(visit, alice)
         await visit.open_project(project_id)
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 1 clip").click()
         await expect(visit.page.locator(".banner")).to_contain_text(
             "Its account at Runware needs attention. Whoever runs the service finds the reason in its log. "
             "Your scenes are kept."

@@ -144,7 +144,7 @@ async def test_message_and_player_use_the_width_of_a_phone(world: World, open_vi
         await world.set_faults(fail_rate=1)
         project_id = await world.store({"1": {"description": "[sandbox:slow=2]", "duration": 4}})
         await visit.open_project(project_id)
-        await visit.button("Generate clips").click()
+        await visit.button("Generate 1 clip").click()
         message = visit.toast.locator(".toast-text")
         await expect(message).to_contain_text("The model's provider failed to make this clip")
         hidden, box = await message.evaluate(

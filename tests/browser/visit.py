@@ -1,6 +1,7 @@
 """What a person does on the page, and what must never happen meanwhile."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ class Visit:
         return self.scene(key).locator(".state")
 
     def button(self, name: str) -> Locator:
-        return self.page.get_by_role("button", name=name, exact=True)
+        """A button by its name, with whatever price stands after that."""
+        return self.page.get_by_role("button", name=re.compile(rf"^{re.escape(name)}( · .*)?$"))
 
     def connection(self, state: str) -> Locator:
         return self.page.locator(f'.connection[data-connection="{state}"]')

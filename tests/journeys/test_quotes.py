@@ -60,6 +60,42 @@ async def test_quoted_sum_is_what_is_paid_then_and_nothing_is_due_after_that(wor
     assert [job["outdated"] for job in after["jobs"]] == [False, False]
 
 
+async def test_another_choice_is_quoted_without_being_stored(world: World) -> None:
+    project_id = await world.store(OPEN)
+    await generate(world, project_id, model=LITE)
+    at_choice = await world.get(f"/projects/{project_id}/quotes?model={FAST}&resolution=1080p&audio=true")
+    assert (at_choice["model"], at_choice["resolution"], at_choice["audio"]) == (FAST, "1080p", True)
+    assert {scene: quote["usd"] for scene, quote in at_choice["quotes"].items()} == {"1": 0.9, "2": 0.6}
+    assert due(at_choice) == 1.5
+    project = await world.project(project_id)
+    assert (project["model"], due(project)) == (LITE, 0)
+    as_it_is = await world.get(f"/projects/{project_id}/quotes")
+    assert as_it_is == {name: project[name] for name in as_it_is}
+
+
+async def test_choice_that_was_paid_before_is_quoted_as_paid(world: World) -> None:
+    project_id = await world.store(OPEN)
+    await generate(world, project_id, model=LITE)
+    await generate(world, project_id, model=FAST)
+    assert due(await world.get(f"/projects/{project_id}/quotes?model={LITE}")) == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("model=luma:ray@3.2", 422, "choice_refused"),
+        ("audio=loud", 422, "invalid_value"),
+        ("sound=true", 422, "invalid_value"),
+    ],
+)
+async def test_choice_that_can_not_be_quoted_is_refused(
+    world: World, query: str, status: int, code: str
+) -> None:
+    project_id = await world.store(OPEN)
+    async with world.session.get(f"{world.url}/projects/{project_id}/quotes?{query}") as response:
+        assert (response.status, (await response.json())["code"]) == (status, code)
+
+
 async def test_prompt_is_quoted_as_it_is_sent(world: World) -> None:
     project_id = await world.store(OPEN)
     quoted = (await world.project(project_id))["quotes"]

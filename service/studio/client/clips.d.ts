@@ -149,6 +149,9 @@ export interface Project extends ProjectRow {
   audio: boolean;
 }
 
+/** A project's quotes with a choice. */
+export type ProjectQuotes = Pick<Project, "quotes" | "usd_per_second" | "model" | "resolution" | "audio">;
+
 /** A project that is watched; `clockSkewMs` is how far the service's clock is ahead of this one. */
 export interface WatchedProject extends Project {
   clockSkewMs: number;
@@ -322,6 +325,8 @@ export interface Clips {
   /** A page of the projects, newest first. */
   projects(options?: ProjectsQuery): Promise<ProjectPage>;
   project(projectId: string): Promise<Project>;
+  /** What making the clips costs with a choice, which is not stored; without one, as the project is. */
+  quotes(projectId: string, choice?: Choice): Promise<ProjectQuotes>;
   /**
    * Where a finished clip is downloaded from. A link can send no token: it does where the service needs none. Where it
    * needs one, use `download`.

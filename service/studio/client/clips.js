@@ -88,6 +88,10 @@ export function createClips({ url = "", token } = {}) {
       return get(`/projects?${new URLSearchParams(asked)}`);
     },
     project: (projectId) => get(projectPath(projectId)),
+    quotes: (projectId, { model, resolution, audio } = {}) => {
+      const asked = Object.entries({ model, resolution, audio }).filter(([, value]) => value !== undefined);
+      return get(`/projects/${encodeURIComponent(projectId)}/quotes?${new URLSearchParams(asked)}`);
+    },
     downloadUrl: (projectId, scene) => base + videoPath(projectId, scene),
     download: async (projectId, scene, { onProgress = () => {}, signal } = {}) =>
       readFile(await request(videoPath(projectId, scene), { signal }), onProgress),

@@ -1,10 +1,11 @@
 /** What is said once for a whole project: that its clips could not be ordered, which no scene is to blame for. */
 import { h, icon, setText } from "./dom.js";
+import { pricedFor } from "./price.js";
 import { notOrderedText } from "./reasons.js";
 
-/** The banner; its `show` takes the jobs that could not be ordered, `onAgain` is given their scenes. */
+/** The banner; its `show` takes the scenes that could not be ordered, `onAgain` is given their keys. */
 export function notOrderedBanner({ operator, onAgain }) {
-  let scenes = [];
+  let keys = [];
   const heading = h("h2", {});
   const text = h("p", {});
   const again = h("button", { type: "button", onclick: ask }, icon("retry"), "Try again");
@@ -18,15 +19,19 @@ export function notOrderedBanner({ operator, onAgain }) {
 
   async function ask() {
     again.disabled = true;
-    await onAgain(scenes);
+    await onAgain(keys);
     again.disabled = false;
   }
 
-  function show(jobs) {
-    element.hidden = !jobs.length;
-    if (!jobs.length) return;
-    scenes = jobs.map((job) => job.scene);
-    const told = notOrderedText(jobs, operator);
+  function show(scenes) {
+    element.hidden = !scenes.length;
+    if (!scenes.length) return;
+    keys = scenes.map((scene) => scene.key);
+    const told = notOrderedText(
+      scenes.map((scene) => scene.job),
+      operator,
+    );
+    setText(again.lastChild, pricedFor("Try again", scenes));
     setText(heading, told.heading);
     setText(text, told.text);
   }

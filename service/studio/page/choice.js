@@ -1,6 +1,6 @@
-/** What clips are made with: model, resolution, sound; and what that costs. */
+/** What clips are made with: model, resolution, sound, seconds. */
 import { h } from "./dom.js";
-import { dollars, plural } from "./words.js";
+import { secondsIn } from "./words.js";
 
 // More than these do not fit beside each other.
 const MOST_SEGMENTS = 4;
@@ -85,7 +85,7 @@ export const asCall = ({ resolution, ...rest }) => (resolution ? { ...rest, reso
 
 /** The shortest of a model's durations that covers what a scene wants, else the longest; as the service has it. */
 export function covering(wanted, durations) {
-  const seconds = Number.parseFloat(String(wanted ?? "").replace(",", ".")) || 0;
+  const seconds = secondsIn(wanted) ?? 0;
   return durations.find((duration) => duration >= seconds) ?? durations.at(-1);
 }
 
@@ -108,21 +108,21 @@ export function durationField(offered, chosen, name, onChange) {
   return h("div", { class: "segments", role: "radiogroup" }, segments);
 }
 
-/** How a choice reads in one line, such as "Veo 3.1 · 720p · sound". */
-export function choiceText({ model, resolution, audio }, models) {
-  const name = models.find((one) => one.air === model)?.name ?? model;
-  return [name, resolution, audio && "sound"].filter(Boolean).join(" · ");
+/** That a clip has other seconds than were asked for; nothing where it has those. */
+export function secondsText(wanted, { name, durations_s: durations }) {
+  const seconds = covering(wanted, durations);
+  if (!(wanted > 0) || wanted === seconds) return "";
+  const [first, last] = [durations[0], durations.at(-1)];
+  const all = durations.length > 2 && last - first === durations.length - 1;
+  const some = new Intl.ListFormat("en-GB", { type: "disjunction" }).format(durations.map(String));
+  return `${wanted} s was asked for; ${name} makes ${all ? `whole seconds from ${first} to ${last}` : `${some} s`}, so the clip has ${seconds} s.`;
 }
 
-/** What so many clips of so many seconds in all will cost, as far as that is known. */
-export function costText(count, seconds, choice, prices, models) {
-  const what = `${plural(count, "clip")}, ${plural(seconds, "second")}`;
-  const same = (one) => one.resolution === choice.resolution && one.audio === choice.audio;
-  const price = prices.find((one) => one.model === choice.model && same(one));
-  if (!price) return `${what}. The price is not known yet: the first finished clip will tell.`;
-  const listed = models.find((one) => one.air === choice.model)?.prices.find(same);
-  const source = price.basis === "past" ? "what clips have cost here" : (listed?.source ?? "a price list");
-  return `${what}: about ${dollars(seconds * price.usd_per_second)} (${source}).`;
+/** How a choice reads in one line, such as "Veo 3.1 · 720p · no sound". */
+export function choiceText({ model, resolution, audio }, models) {
+  const known = models.find((one) => one.air === model);
+  const sound = audio ? "sound" : known?.sound && "no sound";
+  return [known?.name ?? model, resolution, sound].filter(Boolean).join(" · ");
 }
 
 const field = (name, control) => h("div", { class: "field" }, h("label", { for: control.id }, name), control);

@@ -1,10 +1,11 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
-import { asCall, choiceFields, costText, covering, defaultChoice } from "./choice.js";
+import { asCall, choiceFields, covering, defaultChoice } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
 import { keptFrame } from "./drafts.js";
 import { pairFiles } from "./pairs.js";
 import { ENDS, isBegun, isSceneDragged, sceneDraft } from "./scene-draft.js";
 import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
+import { askPrices, priced } from "./price.js";
 import { age, plural } from "./words.js";
 import { refusalText } from "./reasons.js";
 import { toast } from "./toasts.js";
@@ -17,7 +18,6 @@ const KEEP_AFTER_MS = 300;
 /** Opens the dialog; gives the id of the project that was made, or null if it was closed. `drafts` keeps what was begun. */
 export function openCreate({ clips, config, drafts }) {
   const scenes = [];
-  let prices = [];
   let busy = false;
   let looking = 0;
   let made = null;
@@ -102,6 +102,8 @@ export function openCreate({ clips, config, drafts }) {
     foot,
   );
   const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
+
+  const prices = askPrices(clips, config.models, update);
 
   function add() {
     const scene = sceneDraft({ clips, config, choice, onChange: update, move, place, remove, moveFrame });
@@ -269,11 +271,12 @@ export function openCreate({ clips, config, drafts }) {
     const uploading = looking > 0 || scenes.some((scene) => scene.first.loading || scene.last.loading);
     submit.disabled =
       busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
-    setText(submit, complete.length ? `Create ${plural(complete.length, "clip")}` : "Create clips");
+    const usd = prices.of(seconds, choice.value);
+    setText(submit, complete.length ? priced(`Create ${plural(complete.length, "clip")}`, usd) : "Create clips");
     setText(
       estimate,
       complete.length
-        ? costText(complete.length, seconds, choice.value, prices, config.models)
+        ? prices.text(complete.length, seconds, choice.value)
         : "Each scene needs both of its frames.",
     );
   }
@@ -342,15 +345,6 @@ export function openCreate({ clips, config, drafts }) {
     event.preventDefault();
     takeFiles([...event.dataTransfer.files]);
   });
-  clips
-    .estimates()
-    .then((estimates) => {
-      prices = estimates.prices;
-      update();
-    })
-    // Without an estimate the dialog says that the price is not known.
-    .catch(() => {});
-
   document.body.append(dialog);
   add();
   dialog.showModal();

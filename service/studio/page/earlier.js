@@ -1,7 +1,7 @@
 /** Clips that were made before the service kept a ledger: shown, and kept as the scenes' own if a person says so. */
-import { costText, covering } from "./choice.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
-import { plural } from "./words.js";
+import { due } from "./price.js";
+import { dollars, plural } from "./words.js";
 import { refusalText } from "./reasons.js";
 
 // As often as the application asks.
@@ -11,7 +11,6 @@ const CHECK_MS = 15_000;
 export function earlierSection({ clips, config, projectId, onKept }) {
   let shown = "";
   let checking = 0;
-  let prices = null;
   let pairs = [];
   const notice = h("p", { class: "earlier-notice", role: "status" });
   const reason = h("p", { class: "muted" });
@@ -38,28 +37,14 @@ export function earlierSection({ clips, config, projectId, onKept }) {
     pairs = scenes.map((scene, index) => ({ scene, clip: earlier[index], number: index + 1 }));
     keep.hidden = Boolean(refusal(earlier, scenes.length));
     setText(reason, refusal(earlier, scenes.length) || "They can be kept as the clips of the scenes, for nothing.");
-    tellPrice(project, scenes);
+    const done = earlier.filter((one) => one.status === "completed").length;
+    const usd = due(scenes.map((scene) => scene.quote).filter(Boolean));
+    setText(
+      notice,
+      `${plural(done, "finished clip")} ${done === 1 ? "is" : "are"} here already.${usd ? ` Made anew: about ${dollars(usd)}.` : ""}`,
+    );
     // What has not changed is left alone, so that a video goes on playing.
     if (shown !== (shown = JSON.stringify(earlier))) list.replaceChildren(...earlier.map(clipElement));
-  }
-
-  function tellPrice(project, scenes) {
-    const done = project.earlier.filter((one) => one.status === "completed").length;
-    const durations = config.models.find((one) => one.air === project.model)?.durations_s;
-    const seconds = durations ? scenes.reduce((sum, scene) => sum + covering(scene.duration, durations), 0) : 0;
-    const cost = seconds ? costText(scenes.length, seconds, project, prices ?? [], config.models) : "";
-    const there = `${plural(done, "finished clip")} ${done === 1 ? "is" : "are"} here already.`;
-    setText(notice, [there, cost && `Made anew: ${cost}`].filter(Boolean).join(" "));
-    if (prices) return;
-    prices = [];
-    clips
-      .estimates()
-      .then((estimates) => {
-        prices = estimates.prices;
-        tellPrice(project, scenes);
-      })
-      // Without an estimate the notice says that the price is not known.
-      .catch(() => {});
   }
 
   /** Has Runware asked, at once and then every so often; what comes of it shows by the project's own news. */

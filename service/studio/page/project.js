@@ -1,6 +1,7 @@
 /** One project: its scenes in order, live. */
 import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
 import { choiceText } from "./choice.js";
+import { pricedFor } from "./price.js";
 import { earlierSection } from "./earlier.js";
 import { failureText, isNotOrdered, refusalText, withoutIds } from "./reasons.js";
 import { h, icon, setText } from "./dom.js";
@@ -33,7 +34,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
   const playAll = h("button", { type: "button", hidden: true, onclick: play }, icon("play"), "Play all");
   const retryAll = h(
     "button",
-    { type: "button", hidden: true, onclick: () => retry(failedScenes()) },
+    { type: "button", hidden: true, onclick: () => retry(failedScenes().map((scene) => scene.key)) },
     icon("retry"),
     "Retry failed",
   );
@@ -89,22 +90,28 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
       list.append(h("li", { class: "nothing" }, "This project has no scenes."));
     setText(title, titleOf(project));
     playAll.hidden = !project.jobs.some((job) => job.video_url);
-    notOrdered.show(project.jobs.filter(isNotOrdered));
-    const failed = failedScenes().length;
-    retryAll.hidden = !failed;
-    setText(retryAll.lastChild, failed === 1 ? "Retry failed clip" : `Retry ${failed} failed clips`);
-    generate.hidden = !scenes.some((scene) => !scene.job && isComplete(scene));
-    makeWith.hidden = !scenes.some(isComplete);
-    earlier.show(project, scenes.filter(isComplete));
+    notOrdered.show(scenes.filter((scene) => scene.job && isNotOrdered(scene.job)));
+    const failed = failedScenes();
+    retryAll.hidden = !failed.length;
+    const again = failed.length === 1 ? "Retry failed clip" : `Retry ${failed.length} failed clips`;
+    setText(retryAll.lastChild, pricedFor(again, failed));
+    const missing = missingScenes();
+    generate.hidden = !missing.length;
+    const complete = scenes.filter(isComplete);
+    makeWith.hidden = !complete.length;
+    earlier.show(project, complete);
     generate.classList.toggle("primary", !earlier.keepable);
-    setText(generate.lastChild, project.earlier?.length ? "Make anew" : "Generate clips");
+    const clipsToMake = plural(missing.length, "clip");
+    const making = project.earlier?.length ? `Make ${clipsToMake} anew` : `Generate ${clipsToMake}`;
+    setText(generate.lastChild, pricedFor(making, missing));
     tick();
     if (before) announce(before, project);
   }
 
   /** Those whose clips failed. What could not be ordered is asked for again by its own button. */
   const failedScenes = () =>
-    project.jobs.filter((job) => job.stage === "failed" && !isNotOrdered(job)).map((job) => job.scene);
+    scenesOf(project).filter((scene) => scene.job?.stage === "failed" && !isNotOrdered(scene.job));
+  const missingScenes = () => scenesOf(project).filter((scene) => !scene.job && isComplete(scene));
 
   const serviceTime = () => Date.now() + (project.clockSkewMs ?? 0);
 
@@ -163,6 +170,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     openRemake({
       clips,
       config,
+      projectId,
       current: { model: project.model, resolution: project.resolution, audio: project.audio },
       scenes: scenesOf(project).filter(isComplete),
       async onMake(choice) {
@@ -175,13 +183,11 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
 
   async function generateMissing() {
     generate.disabled = true;
-    const missing = scenesOf(project).filter((scene) => !scene.job && isComplete(scene));
+    // Only what the label has counted.
+    const scenes = missingScenes().map((scene) => scene.key);
     try {
-      const { results } = await clips.generate(projectId);
-      const sent = results.filter(
-        (result) => result.success && missing.some((scene) => scene.key === result.sceneKey),
-      );
-      toast(`${plural(sent.length, "clip")} submitted.`);
+      const { results } = await clips.generate(projectId, { scenes });
+      toast(`${plural(results.filter((result) => result.success).length, "clip")} submitted.`);
     } catch (error) {
       toast(refusalText(error), "failed");
     } finally {

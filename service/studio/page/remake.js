@@ -1,16 +1,17 @@
 /** The dialog that makes a project's clips with another model, resolution or sound. */
-import { asCall, choiceFields, costText, covering } from "./choice.js";
+import { asCall, choiceFields, covering } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
+import { askPrices, due, priced } from "./price.js";
 import { plural } from "./words.js";
 import { refusalText } from "./reasons.js";
 
 /** Opens the dialog for some scenes; `onMake` gets the choice, and may throw what is then shown. */
-export function openRemake({ clips, config, current, scenes, onMake }) {
-  let prices = [];
-  const fields = choiceFields(config.models, current, update);
+export function openRemake({ clips, config, projectId, current, scenes, onMake }) {
+  let quotes = null;
+  const fields = choiceFields(config.models, current, follow);
   const estimate = h("p", { class: "estimate", "aria-live": "polite" });
   const problem = h("p", { class: "field-problem", role: "alert" });
-  const make = h("button", { class: "primary", type: "submit" }, `Make ${plural(scenes.length, "clip")}`);
+  const make = h("button", { class: "primary", type: "submit" }, "Make clips");
   const dialog = h(
     "dialog",
     { class: "remake", "aria-labelledby": "remake-title" },
@@ -41,10 +42,27 @@ export function openRemake({ clips, config, current, scenes, onMake }) {
     ),
   );
 
-  function update() {
-    const durations = fields.model.durations_s;
-    const seconds = scenes.reduce((sum, scene) => sum + covering(scene.duration, durations), 0);
-    setText(estimate, costText(scenes.length, seconds, fields.value, prices, config.models));
+  /** Has what is chosen quoted: only the service knows what of it is paid. */
+  async function follow() {
+    const choice = asCall(fields.value);
+    quotes = null;
+    show();
+    const found = await clips.quotes(projectId, choice).catch(() => null);
+    if (JSON.stringify(choice) !== JSON.stringify(asCall(fields.value))) return;
+    quotes = found && scenes.map((scene) => found.quotes[scene.key]).filter(Boolean);
+    show();
+  }
+
+  function show() {
+    const count = `Make ${plural(scenes.length, "clip")}`;
+    setText(make, quotes ? priced(count, due(quotes)) : count);
+    const { durations_s: durations } = fields.model;
+    const seconds = quotes
+      ? quotes.filter((quote) => !quote.paid).map((quote) => quote.duration_s)
+      : scenes.map((scene) => covering(scene.duration, durations));
+    const sum = seconds.reduce((one, other) => one + other, 0);
+    const text = sum ? prices.text(seconds.length, sum, fields.value) : "These clips are paid already.";
+    setText(estimate, text);
   }
 
   async function send(event) {
@@ -61,17 +79,10 @@ export function openRemake({ clips, config, current, scenes, onMake }) {
     }
   }
 
-  clips
-    .estimates()
-    .then((estimates) => {
-      prices = estimates.prices;
-      update();
-    })
-    // Without an estimate the dialog says that the price is not known.
-    .catch(() => {});
+  const prices = askPrices(clips, config.models, show);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
-  update();
+  follow();
   dialog.showModal();
   fields.element.querySelector("select").focus();
 }

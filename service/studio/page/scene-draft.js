@@ -1,5 +1,5 @@
 /** A scene in the dialog that makes a video: its two frames, its prompt and its duration. */
-import { covering, durationField } from "./choice.js";
+import { covering, durationField, secondsText } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
 import { frameSlot, swapFrames } from "./slots.js";
 
@@ -22,6 +22,7 @@ export function sceneDraft({ clips, config, choice, onChange, move, place, remov
   const number = h("span", { class: "draft-number" });
   const prompt = h("textarea", { id, rows: "3", placeholder: "What happens between the two frames?" });
   const durations = h("div", {});
+  const otherSeconds = h("p", { class: "field-warning" });
   const quiet = (name, onclick) =>
     h("button", { type: "button", class: "quiet icon-only", onclick }, icon(name));
   const grip = h("button", { type: "button", class: "quiet icon-only grip", draggable: "true" }, icon("grip"));
@@ -47,6 +48,7 @@ export function sceneDraft({ clips, config, choice, onChange, move, place, remov
         h("label", { for: id }, "Prompt"),
         prompt,
         h("div", { class: "duration" }, h("span", { "aria-hidden": "true" }, "Duration"), durations),
+        otherSeconds,
       ),
     ),
   );
@@ -70,9 +72,11 @@ export function sceneDraft({ clips, config, choice, onChange, move, place, remov
     durations.replaceChildren(
       durationField(offered, covering(scene.duration, offered), `${id}-duration`, (seconds) => {
         scene.duration = seconds;
+        setText(otherSeconds, "");
         onChange();
       }),
     );
+    setText(otherSeconds, secondsText(scene.duration, choice.model));
     labelled = "";
   }
 

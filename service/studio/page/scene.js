@@ -2,6 +2,7 @@
 import { describe, dollars, linkText } from "./words.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { isNotOrdered } from "./reasons.js";
+import { pricedFor } from "./price.js";
 import { shareDone, smallUrl } from "/client/clips.js";
 
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -18,6 +19,7 @@ export class SceneCard extends HTMLElement {
   #heading = h("h2", {});
   #prompt = h("p", { class: "prompt" });
   #facts = h("p", { class: "facts muted" });
+  #again = null;
   #onRetry;
   #videos;
 
@@ -54,19 +56,20 @@ export class SceneCard extends HTMLElement {
       last,
       prompt,
       scene.duration,
+      scene.quote && [scene.quote.duration_s, scene.quote.wanted_s],
       job && [job.task_uuid, job.stage, job.video_url, job.cost_usd, job.video_expires_at],
       scene.madeWith,
       this.#videos.isGone(job),
     ]);
     this.#scene = scene;
+    this.#tellPrice();
     if (shown === this.#shown) return;
     this.#shown = shown;
     setText(this.#heading, `Scene ${key}`);
     setText(this.#prompt, prompt || "No prompt.");
     this.#prompt.classList.toggle("muted", !prompt);
-    const seconds = job?.adopted ? "" : (job?.duration_s ?? scene.duration);
     this.#known = [
-      seconds && `${String(seconds).replace(/\D+$/, "")} s`,
+      secondsText(scene),
       job?.attempt > 1 && `attempt ${job.attempt}`,
       job?.cost_usd && dollars(job.cost_usd),
       scene.madeWith,
@@ -193,22 +196,26 @@ export class SceneCard extends HTMLElement {
 
   #showActions(job) {
     this.#actions.replaceChildren();
-    const key = this.#scene.key;
+    this.#again = null;
     if (job?.stage === "failed" && !isNotOrdered(job)) {
-      const again = h(
-        "button",
-        { type: "button", "aria-label": `Retry scene ${key}` },
-        icon("retry"),
-        "Retry",
-      );
+      const again = h("button", { type: "button" }, icon("retry"), h("span", {}));
       again.addEventListener("click", async () => {
         again.disabled = true;
         await this.#onRetry();
         again.disabled = false;
       });
       this.#actions.append(again);
+      this.#again = again;
+      this.#tellPrice();
     }
     if (job?.video_url && !this.#videos.isGone(job)) this.#actions.append(this.#download(job));
+  }
+
+  /** Prices change while a card stays as it is. */
+  #tellPrice() {
+    if (!this.#again) return;
+    setText(this.#again.lastChild, pricedFor("Retry", [this.#scene]));
+    this.#again.setAttribute("aria-label", pricedFor(`Retry scene ${this.#scene.key}`, [this.#scene]));
   }
 
   #download(job) {
@@ -234,6 +241,15 @@ export class SceneCard extends HTMLElement {
 }
 
 const noVideo = (...told) => h("div", { class: "no-clip" }, h("div", { class: "no-video" }, ...told));
+
+/** How long a scene's clip is, or will be; and how long it was to be, where no such clip can be made. */
+function secondsText({ job, quote }) {
+  if (job?.adopted) return "";
+  const seconds = job?.duration_s ?? quote?.duration_s;
+  if (!seconds) return "";
+  const wanted = job?.outdated ? null : quote?.wanted_s;
+  return wanted ? `${seconds} s (${wanted} s asked for)` : `${seconds} s`;
+}
 
 function missingText(first, last) {
   if (!first && !last) return "Both frames are missing.";

@@ -120,6 +120,13 @@ const dayText = (time) =>
 
 export const dollars = (usd) => `$${usd.toFixed(2)}`;
 
+/** The seconds in a duration such as 5, "5" or "4.5 s", as the service reads them; null where there are none. */
+export function secondsIn(duration) {
+  if (typeof duration === "number") return duration;
+  const [, number] = /^(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?$/i.exec(String(duration ?? "").trim()) ?? [];
+  return number === undefined ? null : Number(number.replace(",", "."));
+}
+
 /** What a person wrote about a scene. */
 export function promptOf(scene) {
   const texts = [scene?.description, scene?.visual_action, scene?.dialogue];
@@ -141,8 +148,10 @@ export function scenesOf(project) {
       first: asText(frames[key]?.first_frame),
       last: asText(frames[key]?.last_frame),
       prompt: promptOf(scenes[key]),
-      duration: scenes[key]?.duration ?? scenes[key]?.duration_sec,
+      duration:
+        secondsIn(scenes[key]?.duration) === null ? scenes[key]?.duration_sec : scenes[key].duration,
       problem: project.problems[key] ?? "",
+      quote: project.quotes[key] ?? null,
       job: jobs.get(key) ?? null,
     }));
 }

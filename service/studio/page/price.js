@@ -1,0 +1,64 @@
+/** What a press costs, told before it is pressed. */
+import { dollars, plural } from "./words.js";
+
+/** What quotes add up to, in dollars: what is paid costs nothing; null where a price is not known. */
+export function due(quotes) {
+  const open = quotes.filter((quote) => !quote.paid);
+  if (open.some((quote) => quote.usd === null)) return null;
+  return open.reduce((sum, quote) => sum + quote.usd, 0);
+}
+
+/** A label with its price, such as "Generate 3 clips · $2.40"; without one where that has still to be asked for. */
+export function priced(label, usd) {
+  if (usd === undefined) return label;
+  if (usd === null) return `${label} · price not known`;
+  return `${label} · ${usd ? dollars(usd) : "no cost"}`;
+}
+
+/** A label with the price of those of some scenes that can be made now, if any can. */
+export function pricedFor(label, scenes) {
+  const quotes = scenes.map((scene) => scene.quote).filter(Boolean);
+  return quotes.length ? priced(label, due(quotes)) : label;
+}
+
+/**
+ * Asks for the prices of now, once. `of` gives the dollars of so many seconds with a choice, by the table of the `models`
+ * until they have come: null where that is not known, undefined where it may be known in a moment.
+ */
+export function askPrices(clips, models, onNews) {
+  let prices = null;
+  clips
+    .estimates()
+    // Without an answer the table is all that is known.
+    .catch(() => ({ prices: [] }))
+    .then((estimates) => {
+      prices = estimates.prices;
+      onNews();
+    });
+
+  function find(choice) {
+    const same = (one) => one.resolution === choice.resolution && one.audio === choice.audio;
+    const listed = models.find((one) => one.air === choice.model)?.prices.find(same);
+    const known = prices?.find((one) => one.model === choice.model && same(one));
+    if (known?.basis === "past") return { usd: known.usd_per_second, source: "what clips have cost here" };
+    return listed && { usd: listed.usd_per_second, source: listed.source };
+  }
+
+  function of(seconds, choice) {
+    const price = find(choice);
+    if (price) return seconds * price.usd;
+    return prices ? null : undefined;
+  }
+
+  return {
+    of,
+    /** What so many clips of so many seconds in all will cost, and by whose word. */
+    text(count, seconds, choice) {
+      const what = `${plural(count, "clip")}, ${plural(seconds, "second")}`;
+      const usd = of(seconds, choice);
+      if (usd === undefined) return `${what}.`;
+      if (usd === null) return `${what}. The price is not known: the first finished clip will tell.`;
+      return `${what}: about ${dollars(usd)} (${find(choice).source}).`;
+    },
+  };
+}
