@@ -291,11 +291,16 @@ async def test_page_of_another_origin_edits_and_is_told_of_somebody_elses_edit(
                 const late = await clips.edit(id, { title: "Bay" }, { edited }).catch(refused);
                 const blind = await clips.edit(id, { scenes: { 1: { duration: null } } });
                 const { results } = await clips.generate(id, { scenes: ["2"] });
-                return { first: first.title, late, blind, scenes: results.map((result) => result.sceneKey) };
+                const scenes = results.map((result) => result.sceneKey);
+                const cancelling = clips.cancel(id, { scenes: ["1"] });
+                const cancelled = await cancelling.catch(({ code, answer }) => [code, answer.results]);
+                return { first: first.title, late, blind, scenes, cancelled };
             }""",
             [world.url, project_id],
         )
     assert (told["first"], told["late"], told["scenes"]) == ("Harbour", ["project_changed", 412], ["2"])
+    code, (result,) = told["cancelled"]
+    assert (code, result["sceneKey"], result["success"]) == ("nothing_cancelled", "1", False)
     assert told["blind"]["title"] == "Harbour"
     assert told["blind"]["scenes"] == {
         "1": {"description": "Scene 2."},

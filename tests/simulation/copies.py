@@ -30,6 +30,7 @@ from service.settings import IsolatedSettings
 from service.stores.sqlite import SQLiteStore
 from service.stores.uploads import LocalUploads
 from service.workflow.background import Background
+from service.workflow.cancelling import Canceller
 from service.workflow.check import Checker
 from service.workflow.editing import Editor
 from service.workflow.generate import Generator
@@ -173,7 +174,8 @@ class Copy:
         self.generator = Generator(
             store, inquiry, self.settler, submitter, clock, policy, planner, _uncounted
         )
-        self.editor = Editor(store, clock, _uncounted, planner)
+        canceller = Canceller(store, self.settler, planner)
+        self.editor = Editor(store, clock, _uncounted, planner, canceller)
         self.checker = Checker(store, inquiry, self.settler, clock)
         self.receiver = Receiver(self.settler)
         self.ready = asyncio.Event()
