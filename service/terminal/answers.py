@@ -52,11 +52,28 @@ class EarlierClip(BaseModel):
     video_url: Text | None = Field(default=None, validation_alias=AliasChoices("videoUrl", "video_url"))
 
 
+class Quote(BaseModel):
+    """What making a scene's clip costs, None where that is not known; nothing, where it is paid."""
+
+    usd: float | None
+    paid: bool
+
+
 class ProjectAnswer(BaseModel):
-    """A project's jobs, in scene order, and the clips of before the ledger while that has none."""
+    """A project's jobs, in scene order, and the clips of before the ledger while that has none.
+
+    `quotes` are by scene; an older service has none.
+    """
 
     jobs: Sequence[Job]
     earlier: Sequence[EarlierClip] = ()
+    quotes: Mapping[str, Quote] | None = None
+
+
+class ProjectQuotes(BaseModel):
+    """The quotes of a project, by scene, with a choice."""
+
+    quotes: Mapping[str, Quote]
 
 
 class SceneAnswer(BaseModel):

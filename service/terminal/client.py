@@ -24,6 +24,8 @@ from service.terminal.answers import (
     FunctionAnswer,
     ProjectAnswer,
     ProjectList,
+    ProjectQuotes,
+    Quote,
     Refusal,
     SceneAnswer,
     StoredImage,
@@ -125,6 +127,15 @@ class ServiceClient:
     async def project(self, project_id: UUID) -> ProjectAnswer:
         """Read the current clips of a project."""
         return await self._call("GET", f"/projects/{project_id}", ProjectAnswer)
+
+    async def quotes(self, project_id: UUID, choice: Mapping[str, str | bool]) -> Mapping[str, Quote] | None:
+        """Read what a project's clips cost with a choice; None, if the service is too old to tell."""
+        quotes = (await self.project(project_id)).quotes
+        if quotes is None or not choice:
+            return quotes
+        query = urlencode({name: str(value).lower() for name, value in choice.items()})
+        path = f"/projects/{project_id}/quotes?{query}"
+        return (await self._call("GET", path, ProjectQuotes)).quotes
 
     def page(self, project_id: UUID) -> str:
         """Give the address of a project's page."""

@@ -15,6 +15,7 @@ from service.addresses import http_url
 if TYPE_CHECKING:
     from service.terminal.projects import ProjectCommands
     from service.terminal.running import Terminal
+    from service.terminal.spending import Consent
 
 _CREDENTIAL = "The service's token is taken from CLIPS_TOKEN, else SERVICE_TOKEN, in the environment."
 _EXIT_CODES = (
@@ -57,6 +58,18 @@ _JSON = Annotated[
     bool, typer.Option("--json", help="Print JSON: one document, or with --watch one a line for each change.")
 ]
 _Watch = Annotated[bool, typer.Option("--watch", help="Go on until every clip has ended.")]
+_ConfirmAbove = Annotated[
+    float,
+    typer.Option(
+        "--confirm-above",
+        min=0,
+        metavar="USD",
+        envvar="CLIPS_CONFIRM_ABOVE_USD",
+        help="Ask before more than this is spent, or what may be more.",
+    ),
+]
+_Yes = Annotated[bool, typer.Option("--yes", help="Spend without asking.")]
+_CONFIRM_ABOVE_USD = 5.0
 _LOCAL = "http://127.0.0.1:8000"
 
 terminal_commands = typer.Typer(rich_markup_mode=None)
@@ -82,6 +95,8 @@ def generate(
             "--adopt", help="Keep clips of before the ledger as those of the scenes, in order; buy nothing."
         ),
     ] = False,
+    confirm_above: _ConfirmAbove = _CONFIRM_ABOVE_USD,
+    yes: _Yes = False,
     watch: _Watch = False,
     url: _URL = _LOCAL,
     as_json: _JSON = False,
@@ -93,7 +108,8 @@ def generate(
     """
     named = {"model": model, "resolution": resolution, "audio": audio, "adopt": adopt or None}
     choice = {name: value for name, value in named.items() if value is not None}
-    raise typer.Exit(_terminal(url, as_json=as_json).generate(project, choice, scene or (), watch=watch))
+    terminal, consent = _terminal(url, as_json=as_json), _consent(confirm_above, yes=yes)
+    raise typer.Exit(terminal.generate(project, choice, scene or (), consent, watch=watch))
 
 
 @terminal_commands.command(epilog=_EXIT_CODES)
@@ -109,12 +125,15 @@ def retry(
     scene: Annotated[
         list[str] | None, typer.Option(help="Retry this scene, if it failed; may be given several times.")
     ] = None,
+    confirm_above: _ConfirmAbove = _CONFIRM_ABOVE_USD,
+    yes: _Yes = False,
     watch: _Watch = False,
     url: _URL = _LOCAL,
     as_json: _JSON = False,
 ) -> None:
     """Have new attempts made at a project's failed clips."""
-    raise typer.Exit(_terminal(url, as_json=as_json).retry(project, scene or (), watch=watch))
+    terminal, consent = _terminal(url, as_json=as_json), _consent(confirm_above, yes=yes)
+    raise typer.Exit(terminal.retry(project, scene or (), consent, watch=watch))
 
 
 @terminal_commands.command(epilog=_SHORT_EXIT_CODES)
@@ -253,6 +272,12 @@ def delete(
 def restore(project: _Project, *, url: _URL = _LOCAL, as_json: _JSON = False) -> None:
     """Bring a deleted project back as it was. clips projects --state deleted lists them."""
     raise typer.Exit(_project_commands(url, as_json=as_json).restore(project))
+
+
+def _consent(above_usd: float, *, yes: bool) -> "Consent":
+    from service.terminal.spending import Consent  # noqa: PLC0415 - imports that no other command needs
+
+    return Consent(above_usd, yes)
 
 
 def _terminal(url: str, *, as_json: bool) -> "Terminal":

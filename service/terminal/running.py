@@ -16,6 +16,7 @@ from service.terminal.answers import SceneAnswer
 from service.terminal.client import ServiceAway, ServiceClient
 from service.terminal.downloads import Downloads, DownloadView
 from service.terminal.reports import ExitCode, ListedProject, ProjectsReport, Report, overlaid
+from service.terminal.spending import Consent, NothingSent, Spending
 from service.terminal.views import JSONView, LiveView, View, projects_table, view_for
 
 _LOOK_INTERVAL_S = 1.0
@@ -36,11 +37,20 @@ class Terminal:
     as_json: bool
 
     def generate(
-        self, project_id: UUID, choice: Mapping[str, str | bool], scenes: Sequence[str], *, watch: bool
+        self,
+        project_id: UUID,
+        choice: Mapping[str, str | bool],
+        scenes: Sequence[str],
+        consent: Consent,
+        *,
+        watch: bool,
     ) -> int:
         """Submit what has no clip yet, and show how the project stands; gives the exit code."""
 
         async def ask(client: ServiceClient) -> Sequence[SceneAnswer]:
+            if "adopt" not in choice:
+                quotes = await client.quotes(project_id, choice)
+                await consent.ask(Spending.of(quotes, scenes or None))
             if not scenes:
                 return await client.generate(project_id, choice)
             # The answer tells of these scenes only.
@@ -53,10 +63,14 @@ class Terminal:
         """Show how the project stands; gives the exit code."""
         return run_to_end(self._follow(project_id, lambda client: client.check(project_id), watch=watch))
 
-    def retry(self, project_id: UUID, scenes: Sequence[str], *, watch: bool) -> int:
+    def retry(self, project_id: UUID, scenes: Sequence[str], consent: Consent, *, watch: bool) -> int:
         """Submit new attempts for what failed, and show how the project stands; gives the exit code."""
 
         async def ask(client: ServiceClient) -> Sequence[SceneAnswer]:
+            project = await client.project(project_id)
+            failed = {job.scene for job in project.jobs if job.status == "failed"}
+            named = failed & set(scenes) if scenes else failed
+            await consent.ask(Spending.of(project.quotes, named))
             retried = await client.retry(project_id, scenes or None)
             if retried.note:
                 sys.stderr.write(f"{retried.note}\n")
@@ -162,6 +176,9 @@ def run_to_end(work: Coroutine[Any, Any, int], stopped: str = _STOPPED_WATCHING)
     """Do a command's work; gives the exit code, also where the service refuses it or Ctrl-C ends it."""
     try:
         code = run_until_signal(work)
+    except NothingSent as nothing:
+        sys.stderr.write(f"{nothing}\n")
+        return nothing.exit_code
     except ServiceError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.REFUSED

@@ -49,7 +49,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def clips(
     world: World, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    return await run_command(*arguments, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})})
+    """Run a command to its end; one that spends is told to."""
+    yes = ("--yes",) if arguments[0] in ("generate", "retry") else ()
+    return await run_command(
+        *arguments, *yes, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})}
+    )
 
 
 async def started(folder: Path, *arguments: str, **variables: str) -> Process:
@@ -146,7 +150,7 @@ async def test_clips_that_were_all_refused_exit_1_with_each_scenes_reason(
     await world.post("/generate-clips", {"project_id": project_id})
     for more in ((), ("--watch",)):
         code, output = await clips(world, tmp_path, command, project_id, *more)
-        lines = output.splitlines()
+        lines = [line for line in output.splitlines() if line != "1 clip, price not known."]
         assert code == 1, output
         assert lines[0].startswith("Scene 1: failed: Refused because the prompt says")
         assert lines[1] == "Scene 2: no clip: last_frame missing"
@@ -202,9 +206,104 @@ async def test_json_is_one_document_with_counts_and_scenes(world: World, tmp_pat
 async def test_watched_json_is_a_document_a_line_and_nothing_else(world: World, tmp_path: Path) -> None:
     project_id = await world.store({"1": {"description": "[sandbox:slow=1.5]"}})
     code, output = await clips(world, tmp_path, "generate", project_id, "--json", "--watch")
-    reports = [json.loads(line) for line in output.splitlines()]
-    assert code == 0
-    assert [report["counts"]["completed"] for report in reports] == [0, 1]
+    said, *reports = output.splitlines()
+    assert (code, said) == (0, "1 clip, price not known.")
+    assert [json.loads(report)["counts"]["completed"] for report in reports] == [0, 1]
+
+
+async def failed_project(world: World, seconds: int = 8, scenes: int = 2) -> str:
+    """A project of clips that failed, of a model whose price is in the table: 10 cents a second."""
+    described = {str(n): {"description": "[sandbox:fail]", "duration": seconds} for n in range(1, scenes + 1)}
+    project_id = await world.store(described)
+    body = {"project_id": project_id, "model": "google:3@3", "resolution": "1080p"}
+    await world.post("/generate-clips", body)
+    await world.settled(project_id)
+    return project_id
+
+
+async def test_price_is_told_before_anything_is_sent_and_not_on_stdout(world: World, tmp_path: Path) -> None:
+    project_id = await failed_project(world)
+    for arguments, said in (
+        (("retry", project_id, "--scene", "2"), "1 clip, $0.80.\n"),
+        (("generate", project_id, "--scene", "1"), "1 clip, $0.80.\n"),
+        (("generate", project_id, "--model", "google:veo@3.1-lite"), "2 clips, $0.48.\n"),
+    ):
+        process = await started(tmp_path, *arguments, "--json", CLIPS_URL=world.url)
+        out, told = await process.communicate()
+        assert json.loads(out)["project_id"] == project_id
+        assert told.decode() == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("--confirm-above", "1.59"), {}),
+        ((), {"CLIPS_CONFIRM_ABOVE_USD": "1.59"}),
+        (("--model", "google:3@2"), {}),
+    ],
+)
+async def test_without_a_terminal_nothing_above_the_sum_or_unknown_is_sent(
+    world: World, tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    project_id = await failed_project(world)
+    before = (await world.ledger())["accepted"]
+    command = ("generate", project_id, *arguments)
+    code, output = await run_command(*command, cwd=tmp_path, variables={"CLIPS_URL": world.url, **variables})
+    assert (code, "use --yes" in output) == (2, True)
+    assert (await world.ledger())["accepted"] == before
+    code, output = await clips(world, tmp_path, *command, variables=variables)
+    assert code != 2, output
+    assert (await world.ledger())["accepted"] == before + 2
+
+
+async def test_sum_up_to_the_limit_is_spent_without_a_word(world: World, tmp_path: Path) -> None:
+    project_id = await failed_project(world)
+    command = ("generate", project_id, "--confirm-above", "1.6")
+    code, output = await run_command(*command, cwd=tmp_path, variables={"CLIPS_URL": world.url})
+    # They fail again, before or after the command has ended.
+    assert code in (1, 4)
+    assert output.splitlines()[0] == "2 clips, $1.60."
+    assert (await world.ledger())["accepted"] == 4
+
+
+@pytest.mark.parametrize(("answer", "sent"), [(b"y\n", 2), (b"n\n", 0), (b"\n", 0)])
+async def test_terminal_is_asked_above_the_sum(
+    world: World, tmp_path: Path, answer: bytes, sent: int
+) -> None:
+    project_id = await failed_project(world)
+    before = (await world.ledger())["accepted"]
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("generate", project_id, "--confirm-above", "1"),
+        cwd=tmp_path,
+        env=environment(CLIPS_URL=world.url),
+        stdin=theirs,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    os.close(theirs)
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        told = (await process.stderr.readuntil(b"[y/N] ")).decode()
+    assert told == "2 clips, $1.60.\nGo on? [y/N] "
+    os.write(ours, answer)
+    _, told_after = await process.communicate()
+    os.close(ours)
+    assert (await world.ledger())["accepted"] == before + sent
+    if not sent:
+        assert (process.returncode, told_after.decode()) == (130, "Nothing was sent.\n")
+
+
+async def test_service_that_is_too_old_to_tell_prices_is_asked_about_and_then_called(tmp_path: Path) -> None:
+    async def respond(request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"results": []} if request.method == "POST" else {"jobs": [FINISHED_JOB]})
+
+    async with answering(respond) as url:
+        code, output = await run_command("generate", NOBODY, "--url", url, cwd=tmp_path)
+        assert (code, output.startswith("This service is too old to tell a price beforehand.")) == (2, True)
+        code, output = await run_command("generate", NOBODY, "--yes", "--url", url, cwd=tmp_path)
+        assert (code, output.startswith("This service is too old to tell a price beforehand.")) == (0, True)
 
 
 async def test_projects_are_listed_newest_first(world: World, tmp_path: Path) -> None:
@@ -273,7 +372,7 @@ async def test_watch_outlives_a_service_that_goes_away_and_comes_back(tmp_path: 
     ):
         world = service.world(session)
         project_id = await world.store({"1": {"description": "[sandbox:slow=4]"}})
-        watch = await started(tmp_path, "generate", project_id, "--watch", CLIPS_URL=service.url)
+        watch = await started(tmp_path, "generate", project_id, "--watch", "--yes", CLIPS_URL=service.url)
         await read_until(watch.stdout, "Scene 1: generating")
         await service.kill()
         lost = await read_until(watch.stderr, "Connection lost, trying again.")
@@ -290,12 +389,17 @@ async def test_interrupted_watch_exits_130_and_says_that_the_clips_go_on(
     world: World, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     project_id = await world.store({"1": {"description": "[sandbox:slow=60]"}})
-    watch = await started(tmp_path, "generate", project_id, "--watch", *arguments, CLIPS_URL=world.url)
+    watch = await started(
+        tmp_path, "generate", project_id, "--watch", "--yes", *arguments, CLIPS_URL=world.url
+    )
     await read_until(watch.stdout, "generating" if not arguments else "pending")
     watch.send_signal(signal.SIGINT)
     _, said = await watch.communicate()
     assert watch.returncode == 130
-    assert said.decode() == "Stopped watching. Clips that were submitted are still being made.\n"
+    assert (
+        said.decode()
+        == "1 clip, price not known.\nStopped watching. Clips that were submitted are still being made.\n"
+    )
 
 
 async def test_token_comes_from_the_environment_and_its_lack_is_told(tmp_path: Path) -> None:
@@ -542,7 +646,11 @@ async def test_terminal_gets_a_table_whose_cursor_comes_back(world: World, tmp_p
     ours, theirs = pty.openpty()
     variables = {"CLIPS_URL": world.url, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "generate", project_id, "--watch", cwd=tmp_path, env=environment(**variables), stdout=theirs
+        *COMMAND,
+        *("generate", project_id, "--watch", "--yes"),
+        cwd=tmp_path,
+        env=environment(**variables),
+        stdout=theirs,
     )
     os.close(theirs)
     shown = await asyncio.to_thread(_read_terminal, ours)

@@ -23,7 +23,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def clips(
     world: World, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    return await run_command(*arguments, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})})
+    """Run a command to its end; one that spends is told to."""
+    yes = ("--yes",) if arguments[0] in ("generate", "retry") else ()
+    return await run_command(
+        *arguments, *yes, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})}
+    )
 
 
 def keep(path: Path, content: bytes) -> None:
