@@ -1,7 +1,7 @@
 """The wiring: settings → parts → the Starlette application, whose lifespan opens and closes all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,7 +26,7 @@ from service.runware.models import video_model
 from service.runware.results import video_url_check
 from service.runware.videos import VideoReader
 from service.scheduling import scheduled
-from service.settings import DatabaseSettings, Settings
+from service.settings import DatabaseSettings, Settings, misspelt_environment
 from service.stores.presence import presence
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
@@ -220,6 +220,12 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     app = starlette_app(handlers, access, settings.allowed_origins, metrics, lifespan)
     app.state.end_streams = watcher.close
     return app
+
+
+def log_misspelt_settings(environment: Mapping[str, str]) -> None:
+    """Tell of variables like misspelt settings. In the environment they may be another program's."""
+    for name, close in misspelt_environment(environment).items():
+        log.warning("a variable of the environment looks like a misspelt setting", name=name, meant=close)
 
 
 def log_page(settings: Settings, port: int) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import socket
 import sys
 import tempfile
@@ -65,7 +66,7 @@ def serve(**options: Any) -> None:
     """
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
-    from service.app import build_app, log_page, store_for  # noqa: PLC0415 - as above
+    from service.app import build_app, log_misspelt_settings, log_page, store_for  # noqa: PLC0415 - as above
     from service.serving import Server  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
@@ -76,9 +77,10 @@ def serve(**options: Any) -> None:
     try:
         asyncio.run(open_database())
     except StoreUnavailable as unavailable:
-        _refuse(f"DATABASE_PATH is wrong: {settings.database_path} can't be used: {unavailable.__cause__}.")
+        _refuse(str(unavailable))
     with _listening(settings.host, settings.port) as listening:
         configure_logs(settings.log_format, settings.secrets)
+        log_misspelt_settings(os.environ)
         config = uvicorn.Config(
             build_app(settings),
             # uvicorn's own access log would show the tokens in callback URLs.

@@ -1,6 +1,6 @@
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,16 +18,18 @@ from service.clips.prompts import PromptRules
 from service.errors import ServiceError
 from service.runware.models import video_model
 from service.runware.tasks import RESERVED_KEYS
+from service.settings_words import misspelt, misspelt_lines, refused_setting
 
 # A shorter secret than this can be guessed by machine; `openssl rand -hex 32` gives 64.
 _MIN_SECRET_LENGTH = 16
 # RFC 7518, section 3.2: as long as the hash of HS256.
 _MIN_JWT_SECRET_BYTES = 32
+ENV_FILE = ".env"
 LOOPBACK_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
 
 class SettingsRefused(ServiceError):
-    """The settings can't be used. Each line names a variable and the remedy, and holds no value."""
+    """The settings can't be used. Each line names a variable and the remedy, and holds no secret."""
 
     code = "settings_refused"
 
@@ -111,7 +113,7 @@ class DatabaseSettings(BaseSettings):
     """Where the state is kept: all that a command needs which looks at the database alone."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     supabase_url: HttpURL | None = Field(
@@ -332,8 +334,19 @@ def load_settings(options: Mapping[str, Any]) -> Settings:
 
     Raises SettingsRefused, with a line for each wrong one.
     """
+    if misspelt := misspelt_lines(ENV_FILE, _variables()):
+        raise SettingsRefused("\n".join(misspelt))
     with _told_in_sentences():
         return Settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def misspelt_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the variables that look like misspelt settings, each with the setting that was meant."""
+    return {name: close for name in environment if (close := misspelt(name, _variables(), environment))}
+
+
+def _variables() -> Collection[str]:
+    return [name.upper() for name in Settings.model_fields]
 
 
 def load_database_settings() -> DatabaseSettings:
@@ -347,7 +360,9 @@ def _told_in_sentences() -> Iterator[None]:
     try:
         yield
     except ValidationError as refused:
-        raise SettingsRefused("\n".join(_sentence(error) for error in refused.errors())) from None
+        raise SettingsRefused(
+            "\n".join(refused_setting(error, Settings.model_fields) for error in refused.errors())
+        ) from None
 
 
 class IsolatedSettings(Settings):
@@ -366,13 +381,3 @@ class IsolatedSettings(Settings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Leave the program's values as the only source."""
         return (init_settings,)
-
-
-def _sentence(error: Any) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    variable = str(error["loc"][0]).upper()
-    if error["type"] == "missing":
-        return f"{variable} is not set. Set it in the environment or in .env (see deploy/.env.example)."
-    return f"{variable} is wrong: {message}"

@@ -21,7 +21,7 @@ from service.clips.outcomes import (
 _STILL_RUNNING = "The earlier job {job} is still running at Runware: both may be billed."
 _NOT_TOLD = "Runware does not say what became of the earlier job {job}: both may be billed."
 _IN_DOUBT = (
-    "The earlier job presumably failed, but Runware can't be asked now what became of it ({reason}). "
+    "The earlier job presumably failed, but Runware does not say now what became of it ({reason}). "
     "Call again in a minute. After {ends_at:%H:%M} UTC a call buys it again even so, and both may be billed."
 )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from service.doctor.remote import examine_service
 from service.errors import StoreUnavailable
 from service.logs import Redactor, configure_logs
 from service.serving import run_until_signal
-from service.settings import Settings, SettingsRefused, load_settings
+from service.settings import Settings, SettingsRefused, load_settings, misspelt_environment
 
 
 @dataclass(slots=True)
@@ -84,6 +85,9 @@ def _told_settings(told: _Told) -> Settings | None:
         return None
     told.redact = Redactor(settings.secrets).text
     told.tell(Finding("Settings", Verdict.OK, "They fit together."))
+    for name, close in misspelt_environment(os.environ).items():
+        found = f"{name} is no setting. Did you mean {close}?"
+        told.tell(Finding("Settings", Verdict.WARNING, found, "Leave it, if it is another program's."))
     configure_logs(settings.log_format, settings.secrets)
     # Else the lines of the service that may run in this process stand between those of the report.
     logging.getLogger().setLevel(logging.WARNING)

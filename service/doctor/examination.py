@@ -12,6 +12,7 @@ from service.app import callbacks_for, frame_rules_for, runware_for, store_for
 from service.clips.estimate import PastClip, price
 from service.clips.frames import FramesWay
 from service.clips.models import TaskUUID
+from service.connections import reason_of
 from service.doctor.account import Access, accepts_key, access, credit_finding, key_finding
 from service.doctor.findings import (
     APPLY_MIGRATIONS,
@@ -53,7 +54,9 @@ async def _database(settings: Settings) -> Finding:
         async with store_for(settings) as store:
             missing = await store.missing_migrations()
     except StoreUnavailable as unavailable:
-        return Finding(part, Verdict.FAILED, str(unavailable), f"Check {_database_settings(settings)}.")
+        # The embedded one says itself what to do.
+        remedy = "Check SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY." if settings.supabase_url else ""
+        return Finding(part, Verdict.FAILED, str(unavailable), remedy)
     if missing:
         return Finding(
             part,
@@ -62,10 +65,6 @@ async def _database(settings: Settings) -> Finding:
             APPLY_MIGRATIONS,
         )
     return Finding(part, Verdict.OK, DATABASE_IS_COMPLETE)
-
-
-def _database_settings(settings: Settings) -> str:
-    return "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY" if settings.supabase_url else "DATABASE_PATH"
 
 
 async def _runware(settings: Settings, *, with_past: bool) -> AsyncIterator[Finding]:
@@ -126,7 +125,7 @@ async def public_url_finding(settings: Settings) -> Finding:
         return Finding(
             part,
             Verdict.FAILED,
-            f"{settings.public_url} can't be reached from here ({type(error).__name__}).",
+            f"{settings.public_url} can't be reached from here: {reason_of(error, url)}.",
             "Start the service (clips serve); see that the address leads to it, with a valid certificate.",
         )
 

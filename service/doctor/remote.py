@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import aiohttp
 
+from service.connections import reason_of
 from service.doctor.findings import Finding, Verdict
 from service.doctor.standing import (
     Said,
@@ -16,7 +17,6 @@ from service.doctor.standing import (
     settings_findings,
     token_finding,
 )
-from service.terminal.client import reason_of
 
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=10)
 
@@ -61,4 +61,4 @@ async def _ask(session: aiohttp.ClientSession, url: str, token: str | None = Non
         async with session.get(url, headers=headers, allow_redirects=False) as response:
             return Said(response.status, await response.text(errors="replace"))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return reason_of(error)
+        return reason_of(error, url)

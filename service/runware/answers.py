@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Self
 
-from service.clips.models import Failure, FailureKind, TaskUUID
+from service.clips.models import ACCOUNT_REMEDY, Failure, FailureKind, TaskUUID
 from service.clips.outcomes import (
     Absent,
     Acknowledged,
@@ -114,7 +114,7 @@ def read_status(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -
     error = unnamed or next((said.error for said in named if said.error is not None), None)
     reason = _words(reply.status) if error is None else error
     account = _account_refused(reply.status, error)
-    return Answer(outcomes, Unclear(f"{reason.code}: {reason.message}"), divisible=not account)
+    return Answer(outcomes, _unanswered(reason, account=account), divisible=not account)
 
 
 def read_archive(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) -> Answer:
@@ -136,7 +136,7 @@ def read_archive(task_uuids: Sequence[TaskUUID], reply: Reply, check: URLCheck) 
         return Answer(outcomes | dict.fromkeys(rest, Unknown(_NO_TRACE)))
     reason = unnamed or _words(reply.status)
     account = _account_refused(reply.status, unnamed)
-    return Answer(outcomes, Unclear(f"{reason.code}: {reason.message}"), divisible=not account)
+    return Answer(outcomes, _unanswered(reason, account=account), divisible=not account)
 
 
 def _records(task_uuids: Sequence[TaskUUID], body: object) -> Mapping[TaskUUID, Mapping[str, object]]:
@@ -222,6 +222,12 @@ def _refused(
         isinstance(refusal, Failed) and refusal.failure.kind is not FailureKind.ACCOUNT
     )
     return Answer(outcomes, refusal, divisible)
+
+
+def _unanswered(reason: ErrorSaid, *, account: bool) -> Unclear:
+    """Tell a key that is refused, which only its owner mends, from a moment without an answer."""
+    said = f"{reason.code}: {reason.message}"
+    return Unclear(f"it refuses the service's key or account: {said} {ACCOUNT_REMEDY}" if account else said)
 
 
 def _account_refused(status: int, error: ErrorSaid | None) -> bool:

@@ -22,6 +22,7 @@ from tenacity import (
 from service.clips.lifecycle import after_unclear_send
 from service.clips.models import Clip, Failure, FailureKind, TaskUUID
 from service.clips.outcomes import Absent, Failed, Outcome, Throttled, Unclear, Unknown
+from service.connections import reason_of
 from service.runware.account import Account, after_balance, read_account
 from service.runware.answers import Answer, NoJSON, Reply, read_archive, read_status, read_submission
 from service.runware.callbacks import CallbackURLs
@@ -272,7 +273,7 @@ class RunwareClient:
         except TimeoutError as error:
             raise _NoAnswer("Runware did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise _NoAnswer(f"no connection to Runware, or it broke off ({type(error).__name__})") from error
+            raise _NoAnswer(f"no connection to Runware: {reason_of(error, self._url)}") from error
 
     def _back_off(self, at_most: timedelta) -> AsyncRetrying:
         return AsyncRetrying(

@@ -29,6 +29,7 @@ from service.clips.models import (
 )
 from service.clips.titles import title
 from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
+from service.stores.database_file import why_unusable
 from service.stores.rows import (
     clip_row,
     clip_state,
@@ -272,9 +273,15 @@ class SQLiteStore:
         self._reader = _Connection(path, begin="BEGIN")
 
     async def __aenter__(self) -> Self:
-        await self._writer.open()
-        await self._writer.run(_migrate)
-        await self._reader.open()
+        try:
+            await self._writer.open()
+            await self._writer.run(_migrate)
+            await self._reader.open()
+        except StoreUnavailable as unavailable:
+            if not isinstance(cause := unavailable.__cause__, sqlite3.Error):
+                raise
+            why = why_unusable(self._path, cause)
+            raise StoreUnavailable(f"DATABASE_PATH is wrong: {why}") from cause
         return self
 
     async def __aexit__(

@@ -24,6 +24,7 @@ from service.clips.models import (
     TaskUUID,
     UserId,
 )
+from service.connections import mixed_up
 from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
 from service.stores.rows import (
     clip_row,
@@ -272,9 +273,11 @@ class SupabaseStore:
         except APIError as error:
             raise _translated(error, function) from error
         except httpx.HTTPError as error:
+            broke_off = isinstance(error, httpx.RemoteProtocolError)
+            why = mixed_up(str(error), self._url, broke_off=broke_off) or type(error).__name__
             raise StoreUnavailable(
-                f"Supabase can't be reached ({type(error).__name__}). Call again; if it stays so, check "
-                "SUPABASE_URL and the state of the Supabase project."
+                f"Supabase can't be reached ({why}). Call again; if it stays so, check SUPABASE_URL and the "
+                "state of the Supabase project."
             ) from error
         except UnicodeEncodeError as error:
             raise StoreRefused(f"The data for {function} is no text that can be sent.") from error

@@ -1,7 +1,6 @@
 """The service as the commands call it."""
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 from yarl import URL
 
+from service.connections import reason_of
 from service.errors import ServiceError
 from service.terminal.answers import (
     DeletedProject,
@@ -264,7 +264,7 @@ class ServiceClient:
 
     def _away(self, error: Exception) -> ServiceAway:
         return ServiceAway(
-            f"The service at {self._url} can't be reached: {reason_of(error)}. "
+            f"The service at {self._url} can't be reached: {reason_of(error, self._url)}. "
             "Start it with clips serve, or correct --url or CLIPS_URL."
         )
 
@@ -295,14 +295,3 @@ async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield piece
     except (aiohttp.ClientError, TimeoutError):
         raise DownloadFailed("It broke off. Run the command again.") from None
-
-
-def reason_of(error: Exception) -> str:
-    """Say in a few words why a request got no answer."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        # Where several addresses were tried, the number alone says what happened.
-        number = error.os_error.errno or 0
-        return os.strerror(number) if number > 0 else error.os_error.strerror or "no connection"
-    return str(error) or type(error).__name__

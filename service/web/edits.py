@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from service.clips.edits import MAX_SCENES, Patch
 from service.web.errors import BadRequest
-from service.web.schemas import ByScene, ProjectDetail, SceneName, Text
+from service.web.schemas import ByScene, ProjectDetail, SceneName, Scenes, Text
 
 MERGE_PATCH = "application/merge-patch+json"
 # A proxy that compresses answers makes tags weak.
@@ -39,7 +39,7 @@ class EditCall(BaseModel):
         default_factory=lambda: None
     )
     frames: ByScene = Field(default_factory=dict)
-    scenes: ByScene = Field(default_factory=dict)
+    scenes: Scenes = Field(default_factory=dict)
     order: Annotated[list[SceneName] | None, Field(max_length=MAX_SCENES)] = None
 
     def patch(self) -> Patch:

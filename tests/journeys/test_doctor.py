@@ -74,6 +74,20 @@ async def test_wrong_runware_key_is_found(installation: Installation) -> None:
     assert "not-the-key" not in said
 
 
+@pytest.mark.parametrize("name", ["RUNWARE_API_URL", "PUBLIC_URL"])
+async def test_address_with_https_for_http_is_told_as_that(installation: Installation, name: str) -> None:
+    mixed_up = installation.variables[name].replace("http:", "https:")
+    code, said = await installation.doctor(**{name: mixed_up})
+    assert code == 1
+    assert "it speaks http, not https: write http:// in its address" in said
+
+
+async def test_variable_like_a_setting_is_pointed_out(installation: Installation) -> None:
+    code, said = await installation.doctor(RUNWARE_CONCURENCY="2")
+    assert code == 0
+    assert "RUNWARE_CONCURENCY is no setting. Did you mean RUNWARE_CONCURRENCY?" in said
+
+
 async def test_address_without_runware_is_not_taken_for_a_wrong_key(installation: Installation) -> None:
     nobody = "http://127.0.0.1:9/v1"
     web_page = f"{installation.variables['PUBLIC_URL']}/healthz"

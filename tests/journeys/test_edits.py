@@ -76,6 +76,16 @@ async def test_answer_and_etag_are_those_of_the_project_as_it_is_read_then(world
     assert (await patch(world, project_id, {}))[2] == tag == await etag(world, project_id)
 
 
+async def test_text_that_no_prompt_can_tell_is_refused_and_a_misspelt_field_told(world: World) -> None:
+    project_id = await world.store(2)
+    status, answer, _ = await patch(world, project_id, {"scenes": {"2": {"description": "a" * 3001}}})
+    assert (status, answer["code"]) == (422, "invalid_value")
+    assert "scene 2: its description has 3001 characters" in answer["error"]
+    status, answer, _ = await patch(world, project_id, {"scense": {}})
+    assert status == 400
+    assert "scense: this call has no such field. Did you mean scenes?" in answer["error"]
+
+
 async def test_clip_that_changes_is_no_edit(world: World) -> None:
     project_id = await world.store(1)
     before = await etag(world, project_id)

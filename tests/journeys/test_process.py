@@ -184,9 +184,11 @@ async def test_interrupted_demo_is_no_success_and_leaves_nothing_behind(tmp_path
 @pytest.mark.parametrize(
     ("database", "reason"),
     [
-        ("nowhere/clips.db", "unable to open database file"),
-        (".", "unable to open"),
-        ("text", "not a database"),
+        ("nowhere/clips.db", "nowhere is missing. Make it (mkdir -p "),
+        (".", ". is a folder. Name a file in it, such as clips.db."),
+        ("text", "text is not a database, and was left as it is. Name another file."),
+        ("text/clips.db", "text is a file, not a folder. Name a file in a folder."),
+        ("/proc/clips.db", "/proc/clips.db can't be written."),
     ],
 )
 async def test_database_that_can_not_be_used_is_refused_at_start(

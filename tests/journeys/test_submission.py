@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.clips.models import ACCOUNT_REMEDY
 from service.sandbox.server import Sandbox
 from tests.builders import MovableClock
 from tests.harness import World, running_service, running_world, sandbox_options
@@ -221,7 +222,8 @@ async def test_refused_account_is_told_with_502_and_the_next_call_starts_afresh(
             project_id = await world.store(2)
             status, answer = await world.post("/generate-clips", {"project_id": project_id})
             assert (status, answer["code"], answer["success"]) == (502, "provider_refused", False)
-            assert "RUNWARE_API_KEY" in answer["error"]
+            assert answer["error"].startswith("Runware refused the service's key or account (invalidApiKey: ")
+            assert answer["error"].endswith(f"No job was started. {ACCOUNT_REMEDY} Then call again.")
             assert "a-wrong-key" not in answer["error"]
             assert set((await world.project(project_id))["clips"].values()) == {"failed"}
         async with running_service(sandbox_url, database) as world:

@@ -431,6 +431,23 @@ async def test_service_that_can_not_be_reached_exits_3_and_says_where_it_was_sou
     assert output.startswith(f"The service at {url} can't be reached: Connection refused.")
 
 
+async def test_https_for_a_service_that_speaks_http_is_told_as_that(world: World, tmp_path: Path) -> None:
+    mixed_up = world.url.replace("http:", "https:")
+    code, output = await run_command("status", NOBODY, "--url", mixed_up, cwd=tmp_path)
+    assert code == 3
+    assert output.startswith(
+        f"The service at {mixed_up} can't be reached: it speaks http, not https: "
+        "write http:// in its address."
+    )
+
+
+async def test_misspelt_option_is_answered_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    code, output = await run_command("generate", NOBODY, "--modle", "google:3@3", cwd=tmp_path)
+    assert code == 2
+    assert "No such option: --modle" in output
+    assert "--model" in output
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 

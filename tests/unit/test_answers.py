@@ -423,3 +423,14 @@ def test_archive_tells_several_tasks_apart() -> None:
     outcomes = archive(200, body, A, B, C).outcomes
     assert outcomes[B] == Acknowledged()
     assert [type(outcomes[task]) for task in (A, C)] == [Unknown, Unknown]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(401, NoJSON()), (403, NoJSON()), (401, {"errors": [error("invalidApiKey")]})],
+)
+def test_key_that_is_refused_is_no_moment_without_an_answer(status: int, body: object) -> None:
+    refused = status_of(status, body).refusal
+    assert isinstance(refused, Unclear)
+    assert refused.reason.startswith("it refuses the service's key or account: ")
+    assert refused.reason.endswith("clips doctor says which of them it is.")

@@ -5,7 +5,14 @@ import jwt
 import pytest
 from pydantic import ValidationError
 
-from service.settings import LOOPBACK_ORIGINS, IsolatedSettings, Settings, SettingsRefused, load_settings
+from service.settings import (
+    LOOPBACK_ORIGINS,
+    IsolatedSettings,
+    Settings,
+    SettingsRefused,
+    load_settings,
+    misspelt_environment,
+)
 from tests.builders import FAST, LITE, VEO
 
 ENV_EXAMPLE = Path(__file__).parents[2] / "deploy" / ".env.example"
@@ -89,9 +96,9 @@ def test_defaults_are_those_that_are_documented() -> None:
         ("RUNWARE_RESOLUTION", "480p", "set it to one of 720p, 1080p, 4K"),
         ("RUNWARE_RESOLUTION", "8K", "720p"),
         ("RUNWARE_MODELS", "google:3@2,veo", "google:3@2"),
-        ("RUNWARE_TTL_SECONDS", "59", "greater than or equal to 60"),
-        ("RUNWARE_BATCH_SIZE", "0", "greater than or equal to 1"),
-        ("RUNWARE_CONCURRENCY", "many", "integer"),
+        ("RUNWARE_TTL_SECONDS", "59", "'59' is not a whole number of 60 or more."),
+        ("RUNWARE_BATCH_SIZE", "0", "'0' is not a whole number from 1 to 1000."),
+        ("RUNWARE_CONCURRENCY", "many", "'many' is not a whole number from 1 to 64."),
         ("RUNWARE_EXTRA", "{", "JSON object"),
         ("RUNWARE_EXTRA", "[]", "dictionary"),
         ("RUNWARE_EXTRA", '{"taskUUID": "x"}', "take taskUUID out"),
@@ -108,9 +115,12 @@ def test_defaults_are_those_that_are_documented() -> None:
         ("VIDEO_HOSTS", "*", "*.runware.ai"),
         ("VIDEO_HOSTS", "https://im.runware.ai", "without scheme"),
         ("VIDEO_HOSTS", "127.0.0.1:8001", "port"),
-        ("POLL_INTERVAL_SECONDS", "0", "greater than 0"),
-        ("CLIP_TIMEOUT_SECONDS", "-5", "greater than 0"),
+        ("POLL_INTERVAL_SECONDS", "0", "'0' is not a number above 0, 600 at most."),
+        ("CLIP_TIMEOUT_SECONDS", "-5", "'-5' is not a number above 0"),
         ("PORT", "65536", "65535"),
+        ("PORT", "abc", "PORT is wrong: 'abc' is not a whole number from 0 to 65535."),
+        ("PROMPT_DIALOGUE", "perhaps", "'perhaps' is not true or false."),
+        ("LOG_FORMAT", "xml", "'xml' is not one of auto, console or json."),
         ("HOST", "0.0.0.0", "SERVICE_TOKEN"),
         ("HOST", "::", "SERVICE_TOKEN"),
         ("HOST", "clips.internal", "SERVICE_TOKEN"),
@@ -220,6 +230,56 @@ def test_secrets_are_hidden_wherever_settings_are_shown() -> None:
     shown = f"{settings!r} {settings} {settings.model_dump_json()}"
     assert not any(secret in shown for secret in settings.secrets)
     assert len(settings.secrets) == 5
+
+
+@pytest.mark.parametrize(
+    ("written", "close"),
+    [
+        ("RUNWARE_API_KY", "RUNWARE_API_KEY"),
+        ("RUNWARE_KEY", "RUNWARE_API_KEY"),
+        ("RUNWARE_MODLES", "RUNWARE_MODELS"),
+        ("POLL_INTERVAL", "POLL_INTERVAL_SECONDS"),
+        ("SUPABASE_ANON_KY", "SUPABASE_ANON_KEY"),
+        ("service_tokn", "SERVICE_TOKEN"),
+        ("PROT", "PORT"),
+    ],
+)
+def test_misspelt_setting_in_dot_env_is_refused_with_its_line_and_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str, close: str
+) -> None:
+    monkeypatch.delenv("RUNWARE_API_KEY")
+    (tmp_path / ".env").write_text(f"# Ours.\nLOG_FORMAT=json\n{written}=hunter2\n", "utf-8")
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings({"runware_api_key": "a-key"})
+    assert str(refused.value) == f"Line 3 of .env sets {written}, which is no setting. Did you mean {close}?"
+    assert misspelt_environment({written: "hunter2"}) == {written: close}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("DATABASE_URL", "ALLOWED_HOSTS", "DB_HOST", "HOSTNAME", "OPENAI_API_KEY", "WEBHOOK_URL"),
+        *(
+            "VITE_SUPABASE_URL",
+            "NEXT_PUBLIC_SUPABASE_ANON_KEY",
+            "SUPABASE_SERVICE_KEY",
+            "RUNWARE_IMAGE_MODEL",
+        ),
+        *("CLIPS_URL", "CLIPS_TOKEN", "runware_api_key"),
+    ],
+)
+def test_name_of_another_program_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".env").write_text(f"{name}=x\n", "utf-8")
+    assert load_settings({}).port == 8000
+    assert misspelt_environment({name: "x"}) == {}
+
+
+def test_name_close_to_a_setting_that_is_given_beside_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SUPABASE_JWT_SECRETS=x\nLOG_FORMATS=x\nLOG_FORMAT=json\n", "utf-8")
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings({})
+    assert str(refused.value).startswith("Line 1 of .env sets SUPABASE_JWT_SECRETS")
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_isolated_settings_do_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
