@@ -163,6 +163,12 @@ class _Files(StaticFiles):
         response = super().file_response(*args, **kwargs)
         # Asked for each time, by its ETag: a page never runs with modules of two releases.
         response.headers["Cache-Control"] = "no-cache"
+        name = Path(args[0]).name
+        if name.endswith(".d.ts"):
+            # As CDNs of modules have it: by its ending alone it would be a video, an MPEG transport stream.
+            response.headers["Content-Type"] = "application/typescript; charset=utf-8"
+        elif name == "clips.js":
+            response.headers["X-TypeScript-Types"] = "./clips.d.ts"
         return response
 
 

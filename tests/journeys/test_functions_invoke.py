@@ -224,6 +224,41 @@ async def test_documented_lines_tell_why_a_call_failed_and_what_is_missing(node:
     assert rests == ["", "2 of 5 scenes have no clip."]
 
 
+async def test_documented_function_tells_an_answer_from_none_with_sentence_and_code(
+    node: str, place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "node_modules").symlink_to(CLIENT / "node_modules")
+    script = f"""{blocks("js")[2]}
+        import {{ createClient }} from "@supabase/supabase-js";
+        const [key, token, ...urls] = {json.dumps([ANON_KEY, place.project.user_token(ALICE)])}.concat(
+          {json.dumps([place.world.url, "http://127.0.0.1:9"])},
+        );
+        const told = [];
+        for (const url of urls) {{
+          const client = createClient(url, key, {{
+            auth: {{ persistSession: false }},
+            realtime: {{ transport: class {{}} }},
+            accessToken: async () => token,
+          }});
+          const body = {{ project_id: "{NOBODYS_PROJECT}" }};
+          const {{ error }} = await client.functions.invoke("generate-clips", {{ body }});
+          told.push(await refusal(error));
+        }}
+        console.log(JSON.stringify(told));
+        process.exit(0);
+    """
+    file = tmp_path / "refusal.mjs"
+    file.write_text(script, "utf-8")
+    refused, unreachable = await run(node, file, None, patience_seconds=PATIENCE_S)
+    assert (refused["code"], refused["status"]) == ("project_not_found", 404)
+    assert refused["sentence"].startswith(f"There is no project {NOBODYS_PROJECT}.")
+    assert unreachable == {
+        "sentence": "The service can't be reached.",
+        "code": "unreachable",
+        "status": 0,
+    }
+
+
 # As a browser writes them: in lower case, sorted, with commas alone.
 PREFLIGHTS = [
     "apikey,authorization,content-type,x-client-info",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from tests.builders import FAST, LITE, VEO
 from tests.harness import World, running_world
@@ -46,6 +47,21 @@ async def test_page_and_client_need_no_token_since_they_hold_no_data(tmp_path: P
         assert (await world.get("/studio/config"))["sign_in"] == "token"
         async with world.session.get(f"{world.url}/studio/estimates") as response:
             assert response.status == 401
+
+
+async def test_types_of_the_client_are_served_as_typescript_and_its_module_points_to_them(
+    world: World,
+) -> None:
+    async with world.session.get(f"{world.url}/client/clips.js") as response:
+        assert response.content_type in ("text/javascript", "application/javascript")
+        types = response.headers["X-TypeScript-Types"]
+        address = response.url.join(URL(types))
+    async with world.session.get(address) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "application/typescript; charset=utf-8"
+        assert "export function createClips(" in await response.text()
+    async with world.session.get(f"{world.url}/studio/main.js") as response:
+        assert "X-TypeScript-Types" not in response.headers
 
 
 @pytest.mark.parametrize("path", FILES)
