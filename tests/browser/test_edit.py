@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, expect
 
+from tests.browser.conftest import OpenVisit
 from tests.browser.visit import Visit, video_facts
 from tests.harness import World
 
@@ -410,3 +411,41 @@ async def test_clip_that_waits_is_cancelled_and_one_that_was_sent_says_that_it_c
     await visit.button(f"More about scene {sent['scene']}").press("Enter")
     await expect(visit.page.get_by_text("It was sent to Runware, so it can't be cancelled.")).to_be_visible()
     assert await accepted(world) == 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_all_of_it_is_accessible_and_fits_in_the_dark(
+    world: World, open_visit: OpenVisit, width: int
+) -> None:
+    project_id = await made(world, {"1": IN_PARTS, "2": {"description": "A-very-long-word-" * 12}})
+    await edit(world, project_id, {"scenes": {"2": {"description": "A-shorter-word-" * 6}}})
+    viewport = {"width": width, "height": 860}
+    async with open_visit(world, color_scheme="dark", viewport=viewport) as visit:
+
+        async def inspect(view: str) -> None:
+            await visit.shot(f"{view}-dark-{width}")
+            assert await visit.violations() == [], view
+            assert await visit.page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+        await visit.open_project(project_id)
+        await expect(visit.scene("2")).to_contain_text("Outdated")
+        await visit.button("More about scene 2").click()
+        await inspect("scene-menu")
+        await visit.page.keyboard.press("Escape")
+        await expect(visit.button("More about scene 2")).to_be_focused()
+        await visit.button("More about this project").click()
+        await inspect("project-menu")
+        await visit.button("Arrange scenes").click()
+        await inspect("arrange")
+        await visit.page.keyboard.press("Escape")
+        dialog = await open_edit(visit, "1")
+        await dialog.get_by_label("Setting").fill("A quay.")
+        await inspect("edit")
+        await visit.page.keyboard.press("Escape")
+        await inspect("edit-question")
+        await visit.button("Discard").click()
+        await visit.button("Delete").wait_for(state="hidden")
+        await visit.button("More about this project").click()
+        await visit.button("Delete").click()
+        await expect(visit.button("Undo")).to_be_visible()
+        await inspect("undo")
