@@ -58,3 +58,13 @@ def open_visit(browser: Browser) -> OpenVisit:
 async def visit(world: World, open_visit: OpenVisit) -> AsyncIterator[Visit]:
     async with open_visit(world) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=[(1280, 860), (390, 844)], ids=["1280", "390"])
+async def sized_visit(
+    world: World, open_visit: OpenVisit, request: pytest.FixtureRequest
+) -> AsyncIterator[Visit]:
+    """A visit on a desk, and one on a telephone."""
+    width, height = request.param
+    async with open_visit(world, viewport={"width": width, "height": height}) as opened:
+        yield opened

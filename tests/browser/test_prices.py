@@ -114,7 +114,7 @@ async def test_what_is_paid_already_costs_nothing_again(tmp_path: Path, open_vis
         await visit.open_project(project_id)
         await expect(named(visit, "Retry scene 1 · $0.40")).to_be_visible()
         world.rewrite(project_id, scenes=scenes(4))
-        await named(visit, "Retry scene 1 · no cost").click()
+        await named(visit, "Take the earlier clip of scene 1 · no cost").click()
         await expect(visit.state("1")).to_contain_text("Done in")
         assert await spent(world, project_id) == pytest.approx(0.4)
 

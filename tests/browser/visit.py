@@ -67,6 +67,13 @@ class Visit:
         return self.page.locator(f'.connection[data-connection="{state}"]')
 
     @property
+    def width(self) -> int:
+        """The window's, in pixels."""
+        size = self.page.viewport_size
+        assert size is not None
+        return size["width"]
+
+    @property
     def toast(self) -> Locator:
         return self.page.locator("#toast")
 

@@ -60,6 +60,7 @@ function showProblem(error, again) {
 }
 
 function problemView(error, again) {
+  if (error.code === "project_deleted") return deletedView();
   const missing = error.status === 404;
   return h(
     "section",
@@ -74,6 +75,31 @@ function problemView(error, again) {
     missing
       ? h("a", { class: "button", href: "#/" }, "Show all projects")
       : h("button", { type: "button", onclick: again }, icon("retry"), "Try again"),
+  );
+}
+
+function deletedView() {
+  const [, projectId] = /^#\/projects\/([\w-]+)$/.exec(location.hash) ?? [];
+  const problem = h("p", { class: "field-problem", role: "alert" });
+  const restore = h("button", { type: "button", class: "primary" }, icon("restore"), "Restore");
+  restore.addEventListener("click", async () => {
+    restore.disabled = true;
+    try {
+      await clips.restore(projectId);
+      route();
+    } catch (error) {
+      problem.textContent = refusalText(error);
+      restore.disabled = false;
+    }
+  });
+  return h(
+    "section",
+    { class: "empty" },
+    icon("trash", 32),
+    h("h1", {}, "This project is deleted"),
+    h("p", { class: "lead" }, "Nothing of it is lost: its scenes and clips are kept."),
+    h("div", { class: "actions" }, restore, h("a", { class: "button", href: "#/" }, "Show all projects")),
+    problem,
   );
 }
 

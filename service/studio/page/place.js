@@ -1,6 +1,6 @@
 /** Where somebody is in the list of projects, as the page's address tells it: so the way back leads there. */
 
-const STATES = ["generating", "failed", "done"];
+const STATES = ["generating", "failed", "done", "deleted"];
 
 let last = "#/";
 

@@ -9,11 +9,14 @@ import { notOrderedBanner } from "./banner.js";
 import { projectBar } from "./bar.js";
 import { lastPlace } from "./place.js";
 import { openRemake } from "./remake.js";
+import { duplicate, openRename, remove } from "./manage.js";
+import { menu } from "./menu.js";
 import { openPlayer } from "./player.js";
 import { SceneCard } from "./scene.js";
 import { shareDone } from "/client/clips.js";
 import { toast } from "./toasts.js";
 import { projectVideos } from "./video.js";
+import { workshop } from "./workshop.js";
 
 const TICK_MS = 1_000;
 const CONNECTIONS = {
@@ -47,6 +50,16 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
   );
   const list = h("ol", { class: "scenes" });
   const notOrdered = notOrderedBanner({ operator, onAgain: retry });
+  const more = menu();
+  const scenework = workshop({
+    clips,
+    config,
+    projectId,
+    current: () => project,
+    onStored: (stored) => change({ ...stored, clockSkewMs: project.clockSkewMs }),
+    focusScene: (key) => cards.get(key)?.focus(),
+  });
+  const add = h("button", { type: "button", class: "add", hidden: true, onclick: scenework.add }, icon("plus"), "Add scene");
   const earlier = earlierSection({
     clips,
     config,
@@ -61,12 +74,13 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
       "div",
       { class: "page-head" },
       h("div", { class: "grow" }, title, summary),
-      h("div", { class: "actions" }, playAll, retryAll, makeWith, generate),
+      h("div", { class: "actions" }, playAll, retryAll, makeWith, generate, more.element),
     ),
     h("div", { class: "overall" }, bar.element, link),
     notOrdered.element,
     earlier.element,
     list,
+    add,
   );
   list.append(...Array.from({ length: 2 }, () => h("li", { class: "scene waiting", "aria-hidden": "true" })));
 
@@ -81,13 +95,16 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     }
     list.querySelectorAll(".waiting").forEach((one) => one.remove());
     scenes.forEach((scene, index) => {
-      if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ onRetry: () => retry([scene.key]), videos }));
+      if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ on: sceneActions(scene.key), videos }));
       const card = cards.get(scene.key);
       if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
       card.show({ ...scene, madeWith: otherChoice(scene.job) });
     });
     if (!scenes.length && !list.children.length)
       list.append(h("li", { class: "nothing" }, "This project has no scenes."));
+    if (scenes.length) list.querySelector(".nothing")?.remove();
+    add.hidden = false;
+    showMenu(scenes);
     setText(title, titleOf(project));
     playAll.hidden = !project.jobs.some((job) => job.video_url);
     notOrdered.show(scenes.filter((scene) => scene.job && isNotOrdered(scene.job)));
@@ -110,8 +127,31 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
 
   /** Those whose clips failed. What could not be ordered is asked for again by its own button. */
   const failedScenes = () =>
-    scenesOf(project).filter((scene) => scene.job?.stage === "failed" && !isNotOrdered(scene.job));
-  const missingScenes = () => scenesOf(project).filter((scene) => !scene.job && isComplete(scene));
+    scenesOf(project).filter(
+      ({ job }) => job?.stage === "failed" && !job.outdated && !isNotOrdered(job),
+    );
+
+  /** Those without a clip of what they ask for now. */
+  const missingScenes = () =>
+    scenesOf(project).filter((scene) => isComplete(scene) && (!scene.job || scene.job.outdated));
+
+  const sceneActions = (key) => ({
+    retry: () => retry([key]),
+    edit: () => scenework.edit(key),
+    make: () => scenework.make([key]),
+    cancel: () => scenework.cancel(key),
+    remove: () => scenework.remove(key),
+  });
+
+  function showMenu(scenes) {
+    const onStored = (stored) => change({ ...stored, clockSkewMs: project.clockSkewMs });
+    more.set("More about this project", [
+      { text: "Rename", icon: "edit", onChoose: () => openRename({ clips, project, onStored }) },
+      ...(scenes.length > 1 ? [{ text: "Arrange scenes", icon: "arrange", onChoose: scenework.arrange }] : []),
+      { text: "Duplicate", icon: "copy", onChoose: () => duplicate(clips, project) },
+      { text: "Delete", icon: "trash", onChoose: () => remove(clips, project), danger: true },
+    ]);
+  }
 
   const serviceTime = () => Date.now() + (project.clockSkewMs ?? 0);
 
@@ -184,15 +224,8 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
   async function generateMissing() {
     generate.disabled = true;
     // Only what the label has counted.
-    const scenes = missingScenes().map((scene) => scene.key);
-    try {
-      const { results } = await clips.generate(projectId, { scenes });
-      toast(`${plural(results.filter((result) => result.success).length, "clip")} submitted.`);
-    } catch (error) {
-      toast(refusalText(error), "failed");
-    } finally {
-      generate.disabled = false;
-    }
+    await scenework.make(missingScenes().map((scene) => scene.key));
+    generate.disabled = false;
   }
 
   function play() {
@@ -241,12 +274,16 @@ function tally(project, scenes) {
 /** Says what has happened: a failure, each tenth done, the end. */
 function announce(before, after) {
   const ended = new Set(before.jobs.filter((job) => job.settled_at).map((job) => job.task_uuid));
-  const news = after.jobs.filter((job) => job.settled_at && !ended.has(job.task_uuid));
+  const news = after.jobs.filter(
+    (job) => job.settled_at && !ended.has(job.task_uuid) && job.error?.kind !== "withdrawn",
+  );
   for (const job of news.filter((one) => one.stage === "failed" && !isNotOrdered(one))) {
     toast(`Scene ${job.scene} failed: ${failureText(job)}`, "failed");
   }
   const [was, is] = [before, after].map((project) => tally(project, scenesOf(project).length));
-  if (news.length && !is.pending) {
+  // What was removed or cancelled is no progress.
+  if (!news.length) return;
+  if (!is.pending) {
     if (is.failed) toast(`Finished: ${plural(is.completed, "clip")} done, ${is.failed} failed.`, "failed");
     else toast(is.completed === 1 ? "Your clip is ready." : `All ${is.completed} clips are ready.`, "done");
     return;

@@ -4,6 +4,7 @@ import { projectBar } from "./bar.js";
 import { age, clipCount, countsOf, dollars, plural, projectState, titleOf } from "./words.js";
 import { keepPlace, readPlace } from "./place.js";
 import { refusalText } from "./reasons.js";
+import { toast } from "./toasts.js";
 
 // Whole rows, in two, three or four columns.
 const PAGE = 48;
@@ -13,7 +14,7 @@ const MOST = 1000;
 const LOOK_MS = 5_000;
 // Letters that follow each other faster are one question.
 const TYPING_MS = 250;
-const FILTERS = { "": "All", generating: "Generating", failed: "Failed", done: "Done" };
+const FILTERS = { "": "All", generating: "Generating", failed: "Failed", done: "Done", deleted: "Deleted" };
 
 export function projectsView({ clips, onProblem, onCreate }) {
   const place = readPlace(location.hash);
@@ -130,11 +131,12 @@ export function projectsView({ clips, onProblem, onCreate }) {
     if (tools.hidden) {
       setText(count, "");
       content.replaceChildren(emptyView(onCreate));
+      offerDeleted();
       return;
     }
     const focused = list.contains(document.activeElement) && document.activeElement.getAttribute("href");
     list.classList.remove("outdated");
-    list.replaceChildren(...projects.map(card));
+    list.replaceChildren(...projects.map((project) => card(project, place.state === "deleted" && restore)));
     if (!projects.length) list.append(h("li", { class: "nothing" }, nothingText(place)));
     linkTo(focused)?.focus({ preventScroll: true });
     content.replaceChildren(list, more);
@@ -143,6 +145,29 @@ export function projectsView({ clips, onProblem, onCreate }) {
     place.shown = projects.length > PAGE ? projects.length : 0;
     comeBack();
     keepPlace(place);
+  }
+
+  /** Where nothing is left but what was deleted, the way to it is shown. */
+  async function offerDeleted() {
+    // Without an answer there is nothing to offer.
+    const deleted = await clips.projects({ state: "deleted", limit: 1 }).catch(() => ({ projects: [] }));
+    const empty = content.querySelector(".empty");
+    if (!deleted.projects.length || !empty || gone) return;
+    empty.append(
+      h("button", { type: "button", class: "quiet", onclick: () => ask({ state: "deleted" }) }, "Show deleted projects"),
+    );
+  }
+
+  async function restore(project, button) {
+    button.disabled = true;
+    try {
+      await clips.restore(project.id);
+      toast(`“${titleOf(project)}” is back in the list.`, "done");
+      filters[0].focus();
+    } catch (error) {
+      toast(refusalText(error), "failed");
+    }
+    await look();
   }
 
   /** Shows the project that was opened from here. */
@@ -197,7 +222,8 @@ function nothingText({ q, state }) {
   return q ? `${where} matches “${q}”.` : `${where}.`;
 }
 
-function card(project) {
+/** A project; one that was deleted leads nowhere, and `onRestore` brings it back. */
+function card(project, onRestore) {
   const counts = countsOf(project);
   const state = projectState(counts);
   const frames = project.thumbnails.slice(0, 4);
@@ -214,7 +240,7 @@ function card(project) {
     h(
       "div",
       { class: "project-text" },
-      h("h2", {}, h("a", { href: addressOf(project.id) }, titleOf(project))),
+      h("h2", {}, onRestore ? titleOf(project) : h("a", { href: addressOf(project.id) }, titleOf(project))),
       h(
         "p",
         { class: "facts" },
@@ -229,8 +255,16 @@ function card(project) {
         h("time", { datetime: project.created_at }, age(project.created_at, Date.now())),
         project.cost_usd > 0 && h("span", { class: "cost" }, dollars(project.cost_usd)),
       ),
+      onRestore && restoreButton(project, onRestore),
     ),
   );
+}
+
+function restoreButton(project, onRestore) {
+  const name = `Restore “${titleOf(project)}”`;
+  const button = h("button", { type: "button", "aria-label": name }, icon("restore"), "Restore");
+  button.addEventListener("click", () => onRestore(project, button));
+  return button;
 }
 
 function emptyView(onCreate) {

@@ -15,6 +15,7 @@ const NOT_ALLOWED =
 const REFUSED_CALLS = {
   provider_refused: "The service could not order it. Your scenes are kept.",
   project_edited: "The project was edited meanwhile, so nothing was bought. Try again.",
+  project_changed: "Somebody edited this project meanwhile, so this was not stored. Look at it as it is now, and try again.",
   project_busy: "The project's earlier clips are being looked for just now, so nothing was bought. Try again in a minute.",
   project_deleted: "This project was deleted. It can be restored in the list of deleted projects.",
   clip_not_ready: "This scene has no finished clip.",

@@ -2,10 +2,14 @@
 import { describe, dollars, linkText } from "./words.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { isNotOrdered } from "./reasons.js";
+import { menu } from "./menu.js";
 import { pricedFor } from "./price.js";
 import { shareDone, smallUrl } from "/client/clips.js";
 
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+// Runware has it by then, or may have it.
+const SENT = ["sent", "generating", "checking"];
+const UNSENT = ["queued", "throttled"];
 
 export class SceneCard extends HTMLElement {
   #scene = null;
@@ -19,13 +23,17 @@ export class SceneCard extends HTMLElement {
   #heading = h("h2", {});
   #prompt = h("p", { class: "prompt" });
   #facts = h("p", { class: "facts muted" });
-  #again = null;
-  #onRetry;
+  #outdated = h("p", { class: "outdated" });
+  #edit = h("button", { type: "button", "data-action": "edit", onclick: () => this.#on.edit() }, icon("edit"), "Edit");
+  #menu = menu();
+  #priced = null;
+  #on;
   #videos;
 
-  constructor({ onRetry, videos }) {
+  /** `on` has what is done by the card's buttons: `retry`, `edit`, `make`, `cancel` and `remove`. */
+  constructor({ on, videos }) {
     super();
-    this.#onRetry = onRetry;
+    this.#on = on;
     this.#videos = videos;
   }
 
@@ -38,10 +46,11 @@ export class SceneCard extends HTMLElement {
       h(
         "div",
         { class: "scene-text" },
-        this.#heading,
+        h("div", { class: "scene-head" }, this.#heading, this.#menu.element),
         this.#prompt,
         this.#facts,
         this.#state,
+        this.#outdated,
         this.#bar,
         this.#actions,
       ),
@@ -56,8 +65,9 @@ export class SceneCard extends HTMLElement {
       last,
       prompt,
       scene.duration,
-      scene.quote && [scene.quote.duration_s, scene.quote.wanted_s],
-      job && [job.task_uuid, job.stage, job.video_url, job.cost_usd, job.video_expires_at],
+      job && [job.task_uuid, job.stage, job.video_url, job.cost_usd, job.video_expires_at, job.outdated],
+      scene.quote && [scene.quote.duration_s, scene.quote.wanted_s, scene.quote.paid],
+      scene.stored,
       scene.madeWith,
       this.#videos.isGone(job),
     ]);
@@ -195,33 +205,87 @@ export class SceneCard extends HTMLElement {
   }
 
   #showActions(job) {
-    this.#actions.replaceChildren();
-    this.#again = null;
-    if (job?.stage === "failed" && !isNotOrdered(job)) {
-      const again = h("button", { type: "button" }, icon("retry"), h("span", {}));
-      again.addEventListener("click", async () => {
-        again.disabled = true;
-        await this.#onRetry();
-        again.disabled = false;
-      });
-      this.#actions.append(again);
-      this.#again = again;
-      this.#tellPrice();
-    }
-    if (job?.video_url && !this.#videos.isGone(job)) this.#actions.append(this.#download(job));
+    const { key, stored } = this.#scene;
+    const focused = this.#actions.contains(document.activeElement) && document.activeElement.dataset.action;
+    const isModerated = job?.stage === "failed" && job.error?.kind === "safety" && !job.outdated;
+    this.#edit.hidden = !stored;
+    this.#edit.setAttribute("aria-label", `Edit scene ${key}`);
+    this.#edit.classList.toggle("primary", isModerated);
+    setText(this.#outdated, job?.outdated ? "Outdated: the scene was edited since." : "");
+    this.#priced = null;
+    const actions = [this.#again(job), this.#edit, this.#cancel(job), this.#downloadOf(job)];
+    // What was moderated is refused again as it is.
+    if (isModerated) actions.unshift(actions.splice(1, 1)[0]);
+    this.#actions.replaceChildren(...actions.filter(Boolean));
+    if (focused) this.#find(focused).focus({ preventScroll: true });
+    this.#showMenu(job);
+  }
+
+  #find(action) {
+    return this.#actions.querySelector(`[data-action="${action}"]`) ?? this.#edit;
+  }
+
+  /** Puts the focus on the card. */
+  focus(options) {
+    this.#edit.focus(options);
+  }
+
+  /** What makes the scene's clip again: as it is now, or once more. */
+  #again(job) {
+    const { key, quote } = this.#scene;
+    if (job?.outdated && quote?.paid)
+      return this.#action("make", "restore", "Take the earlier clip", `Take the earlier clip of scene ${key}`);
+    if (job?.outdated) return this.#action("make", "retry", "Make anew", `Make scene ${key} anew`);
+    if (job?.stage !== "failed" || isNotOrdered(job)) return null;
+    return this.#action("retry", "retry", "Retry", `Retry scene ${key}`);
+  }
+
+  #cancel(job) {
+    if (!UNSENT.includes(job?.stage)) return null;
+    return h("button", { ...this.#acting("cancel"), "aria-label": `Cancel scene ${job.scene}` }, icon("remove"), "Cancel");
+  }
+
+  /** A button that may spend: its label and its name say how much. */
+  #action(action, shape, text, name) {
+    const button = h("button", this.#acting(action), icon(shape), h("span", {}));
+    this.#priced = { button, text, name };
+    this.#tellPrice();
+    return button;
+  }
+
+  /** What a button needs that waits for what it does. */
+  #acting(action) {
+    const onclick = async ({ currentTarget: button }) => {
+      button.disabled = true;
+      await this.#on[action]();
+      button.disabled = false;
+    };
+    return { type: "button", "data-action": action, onclick };
   }
 
   /** Prices change while a card stays as it is. */
   #tellPrice() {
-    if (!this.#again) return;
-    setText(this.#again.lastChild, pricedFor("Retry", [this.#scene]));
-    this.#again.setAttribute("aria-label", pricedFor(`Retry scene ${this.#scene.key}`, [this.#scene]));
+    if (!this.#priced) return;
+    const { button, text, name } = this.#priced;
+    setText(button.lastChild, pricedFor(text, [this.#scene]));
+    button.setAttribute("aria-label", pricedFor(name, [this.#scene]));
+  }
+
+  #downloadOf(job) {
+    return job?.video_url && !this.#videos.isGone(job) && this.#download(job);
+  }
+
+  #showMenu(job) {
+    const { key, stored } = this.#scene;
+    const sent = SENT.includes(job?.stage) && { text: "It was sent to Runware, so it can't be cancelled." };
+    const remove = stored && { text: "Remove scene", icon: "trash", onChoose: this.#on.remove, danger: true };
+    this.#menu.set(`More about scene ${key}`, [sent, remove].filter(Boolean));
   }
 
   #download(job) {
     const videos = this.#videos;
     const label = h("span", {}, "Download");
-    const named = { "aria-label": `Download scene ${job.scene}` };
+    const named = { "aria-label": `Download scene ${job.scene}`, "data-action": "download" };
     const control = videos.linked
       ? h("a", { ...named, class: "button", href: videos.url(job), download: true }, icon("download"), label)
       : h("button", { ...named, type: "button" }, icon("download"), label);

@@ -29,7 +29,7 @@ export function swapFrames(one, other) {
  * `takesDrops` is false, what is dragged over it is none of its business.
  */
 export function frameSlot({ clips, config, name, onChange, onMove = () => {}, takesDrops = () => true }) {
-  const slot = { ...NOTHING, loading: "", label, take, fill, takeUrl, restore, put, forget, focus: () => file.focus() };
+  const slot = { ...NOTHING, loading: "", label, keep, take, fill, takeUrl, restore, put, forget, focus: () => file.focus() };
   let turn = 0;
   const file = h("input", { type: "file", class: "unseen", accept: config.upload_types.join(",") });
   const preview = h("span", { class: "slot-picture" }, icon("image", 20));
@@ -70,6 +70,14 @@ export function frameSlot({ clips, config, name, onChange, onMove = () => {}, ta
     file.setAttribute("aria-label", `${name} of ${scene}`);
     file.setAttribute("aria-description", "Drag its frame to another slot, or press arrow left or right");
     url.setAttribute("aria-label", `URL of the ${name.toLowerCase()} of ${scene}`);
+  }
+
+  /** Shows a frame that is stored already. */
+  function keep(stored) {
+    forget();
+    turn += 1;
+    Object.assign(slot, { url: stored, typed: stored, preview: isShowable(stored) ? stored : "", loading: "" });
+    show();
   }
 
   function forget() {

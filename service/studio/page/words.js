@@ -24,6 +24,8 @@ export function describe(job, now, problem = "", gone = false) {
       };
     case "failed":
       if (isNotOrdered(job)) return { text: "Not made: the service could not order it.", tone: "failed" };
+      // Somebody cancelled it, which is no failure.
+      if (job.error?.kind === "withdrawn") return { text: failureText(job), tone: "late" };
       return { text: `Failed: ${failureText(job)}`, tone: "failed" };
     case "queued":
       return { text: "Queued", tone: "busy" };
@@ -147,12 +149,15 @@ export function scenesOf(project) {
       key,
       first: asText(frames[key]?.first_frame),
       last: asText(frames[key]?.last_frame),
-      prompt: promptOf(scenes[key]),
+      // What is sent, where a clip can be made.
+      prompt: project.quotes[key]?.prompt ?? promptOf(scenes[key]),
       duration:
         secondsIn(scenes[key]?.duration) === null ? scenes[key]?.duration_sec : scenes[key].duration,
       problem: project.problems[key] ?? "",
       quote: project.quotes[key] ?? null,
       job: jobs.get(key) ?? null,
+      // A clip outlives its scene where the web application took that away.
+      stored: key in frames || key in scenes,
     }));
 }
 
