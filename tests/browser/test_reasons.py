@@ -181,7 +181,12 @@ async def test_card_says_why_a_clip_failed_in_words_for_people(
             "This scene has no finished clip.",
         ),
         ("provider_unavailable", f"The earlier job {TASK} may run.", "The earlier job may run."),
-        ("http_error", "GET /projects/x answered HTTP 502", "This did not work. Try again in a minute."),
+        ("some_code", "GET /projects/x answered HTTP 502", "This did not work. Try again in a minute."),
+        (
+            "http_error",
+            "The service answered with status 502.",
+            "The service can't answer just now. Try again in a minute.",
+        ),
         ("choice_refused", "Veo 3.1 Lite does not make 4K.", "Veo 3.1 Lite does not make 4K."),
     ],
 )

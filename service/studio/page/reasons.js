@@ -18,6 +18,8 @@ const REFUSED_CALLS = {
   project_changed: "Somebody edited this project meanwhile, so this was not stored. Look at it as it is now, and try again.",
   project_busy: "The project's earlier clips are being looked for just now, so nothing was bought. Try again in a minute.",
   project_deleted: "This project was deleted. It can be restored in the list of deleted projects.",
+  // Something before the service answered, in no words of its own.
+  http_error: "The service can't answer just now. Try again in a minute.",
   clip_not_ready: "This scene has no finished clip.",
   store_unavailable: "The service can't reach its database just now. Try again in a minute.",
 };
