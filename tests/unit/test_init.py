@@ -51,7 +51,7 @@ def test_settings_read_back_what_was_answered(folder: Path, answers: Answers) ->
     assert bool(found.webhook_secret) is (answers.public_url is not None)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(key=st.from_regex(r"[!-~]{1,40}", fullmatch=True).filter(lambda key: "${" not in key))
 def test_any_key_is_read_back_as_it_was_typed(folder: Path, key: str) -> None:
     assert read_back(folder, Answers(key)).runware_api_key.get_secret_value() == key
