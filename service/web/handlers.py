@@ -151,7 +151,7 @@ class Handlers:
         return ProjectList.of(page)
 
     async def duplicate_project(self, request: Request, caller: Caller) -> ProjectStored:
-        """Store a copy of a project, with its finished clips; it belongs to the user who calls."""
+        """Store a copy of a project, with its finished clips, for the user who calls, else for its owner."""
         refuse_forms(request)
         project_id = await self.projects.duplicate(_named_project(request), caller)
         return ProjectStored.model_validate({"id": project_id})

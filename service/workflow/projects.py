@@ -185,14 +185,17 @@ class Projects:
         return await self.store.create_project(replace(draft, user_id=_owner(caller)), self.clock())
 
     async def duplicate(self, project_id: ProjectId, caller: Caller) -> ProjectId:
-        """Store a project like this one, with its finished clips, and belonging to whom a new one would.
+        """Store a project like this one, with its finished clips.
+
+        It belongs to the user who calls. One that an operator stores belongs to the original's owner: without
+        an owner it would answer to everyone.
 
         Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
         """
         project = await existing_project(self.store, project_id, caller)
         new_id = ProjectId(str(uuid.uuid4()))
         clips = duplicated_clips(new_id, await self.store.current_clips(project_id), secrets.randbelow)
-        draft = replace(_draft_of(project), user_id=_owner(caller))
+        draft = replace(_draft_of(project), user_id=_owner(caller) or project.user_id)
         await self.store.duplicate_project(Duplicate(new_id, draft, project.choice, clips), self.clock())
         return new_id
 

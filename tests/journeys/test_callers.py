@@ -107,6 +107,15 @@ async def test_project_answers_to_its_owner_and_to_operators(place: Place, crede
     assert answer["user_id"] == ALICE
 
 
+async def test_operators_copy_of_a_project_belongs_to_its_owner_alone(place: Place) -> None:
+    alice = place.signed_in(ALICE)
+    path = f"/projects/{await place.store(alice)}/copies"
+    status, copy = await place.call("POST", path, bearer(SERVICE_TOKEN))
+    assert status == 201
+    assert (await place.call("GET", f"/projects/{copy['id']}", alice))[1]["user_id"] == ALICE
+    assert (await place.call("GET", f"/projects/{copy['id']}", place.signed_in(BOB)))[0] == 404
+
+
 async def test_project_without_an_owner_answers_to_every_signed_in_user(place: Place) -> None:
     project_id = await place.store(bearer(SERVICE_TOKEN))
     for user_id in (ALICE, BOB):
