@@ -197,6 +197,33 @@ async def test_way_back_leads_to_the_same_search_chip_and_place(visit: Visit, wa
     await expect(visit.page).to_have_url(re.compile(r"#/\?q=boat&state=done$"))
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_chip_and_search_lead_back_together_and_in_another_tab(
+    world: World, open_visit: OpenVisit, width: int
+) -> None:
+    for title in ("Boat one", "Boat two", "Lighthouse"):
+        (project_id,) = await store(world, title)
+        await world.generate(project_id)
+        await world.settled(project_id)
+    await store(world, "Boat three")
+    async with open_visit(world, viewport={"width": width, "height": 860}) as visit:
+        await visit.open()
+        await visit.button("Done").click()
+        await search(visit).fill("boat")
+        await expect(cards(visit)).to_have_text(["Boat two", "Boat one"])
+        await cards(visit).nth(1).press("Enter")
+        await expect(visit.page.get_by_role("heading", name="Boat one", exact=True)).to_be_visible()
+        await visit.page.get_by_role("link", name="Projects", exact=True).click()
+        await expect(cards(visit)).to_have_text(["Boat two", "Boat one"])
+        await expect(cards(visit).nth(1)).to_be_focused()
+        await expect(visit.button("Done")).to_have_attribute("aria-pressed", "true")
+        other = Visit(world, visit.context, await visit.context.new_page(), visit.complaints)
+        other.guard(other.page)
+        await other.page.goto(visit.page.url)
+        await expect(search(other)).to_have_value("boat")
+        await expect(cards(other)).to_have_text(["Boat two", "Boat one"])
+
+
 async def test_list_that_can_not_be_read_says_so_and_is_read_again(visit: Visit) -> None:
     await store(visit.world, "Lighthouse")
     await visit.open()

@@ -5,6 +5,7 @@ import { pricedFor } from "./price.js";
 import { earlierSection } from "./earlier.js";
 import { failureText, isNotOrdered, refusalText, withoutIds } from "./reasons.js";
 import { h, icon, setText } from "./dom.js";
+import { sceneFinder } from "./finder.js";
 import { notOrderedBanner } from "./banner.js";
 import { projectBar } from "./bar.js";
 import { lastPlace } from "./place.js";
@@ -49,6 +50,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     "Generate clips",
   );
   const list = h("ol", { class: "scenes" });
+  const finder = sceneFinder(cards);
   const notOrdered = notOrderedBanner({ operator, onAgain: retry });
   const more = menu();
   const scenework = workshop({
@@ -79,6 +81,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     h("div", { class: "overall" }, bar.element, link),
     notOrdered.element,
     earlier.element,
+    finder.element,
     list,
     add,
   );
@@ -100,6 +103,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
       if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
       card.show({ ...scene, madeWith: otherChoice(scene.job) });
     });
+    finder.show(scenes);
     if (!scenes.length && !list.children.length)
       list.append(h("li", { class: "nothing" }, "This project has no scenes."));
     if (scenes.length) list.querySelector(".nothing")?.remove();

@@ -6,6 +6,17 @@ import { menu } from "./menu.js";
 import { pricedFor } from "./price.js";
 import { shareDone, smallUrl } from "/client/clips.js";
 
+// A clip's first bytes are read when its card is about to be seen: a long project has hundreds.
+const nearby = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      nearby.unobserve(target);
+      target.preload = "metadata";
+    }
+  },
+  { rootMargin: "600px 0px" },
+);
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 // Runware has it by then, or may have it.
 const SENT = ["sent", "generating", "checking"];
@@ -100,9 +111,11 @@ export class SceneCard extends HTMLElement {
     const missing = missingText(first, last) || problemText(problem);
     const { text, tone } = describe(job, now, missing, gone);
     setText(this.#state, text);
-    this.#state.className = `state tone-${tone}`;
-    this.dataset.stage = job?.stage ?? "none";
-    this.#bar.hidden = !job || Boolean(job.settled_at);
+    const stage = job?.stage ?? "none";
+    // Written each second by hundreds of cards: only where it differs.
+    if (this.#state.className !== `state tone-${tone}`) this.#state.className = `state tone-${tone}`;
+    if (this.dataset.stage !== stage) this.dataset.stage = stage;
+    this.#bar.toggleAttribute("hidden", !job || Boolean(job.settled_at));
     if (job && !this.#bar.hidden) {
       this.#bar.value = shareDone(job, now);
       this.#bar.className = `bar-${tone}`;
@@ -164,9 +177,10 @@ export class SceneCard extends HTMLElement {
       poster: isShowable(poster) ? smallUrl(poster) : null,
       controls: true,
       playsinline: true,
-      preload: "metadata",
+      preload: "none",
       "aria-label": `Clip of scene ${this.#scene.key}`,
     });
+    nearby.observe(video);
     video.addEventListener("error", () => this.#showUnloaded(job, poster));
     // A look in passing: silent, over and over, and gone with the pointer. A person who presses play is not disturbed.
     let passing = false;

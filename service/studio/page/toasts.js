@@ -7,6 +7,8 @@ const AT_LEAST_MS = 1_800;
 const MOST_WAITING = 3;
 
 const place = document.getElementById("toast");
+// Beside the text that is read out, not in it.
+const close = document.getElementById("toast-close");
 const waiting = [];
 let shownAt = 0;
 let timer = 0;
@@ -21,8 +23,14 @@ export function toast(text, tone = "info") {
   timer = setTimeout(next, wait);
 }
 
+close.addEventListener("click", () => {
+  clearTimeout(timer);
+  next();
+});
+
 function next() {
   const message = waiting.shift();
+  close.hidden = !message;
   if (!message) {
     place.replaceChildren();
     return;
