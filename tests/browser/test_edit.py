@@ -323,6 +323,30 @@ async def test_scene_is_removed_from_its_dialog(sized_visit: Visit) -> None:
     await expect(visit.scene("2")).to_have_count(1)
 
 
+async def test_removed_scene_is_not_put_over_another_one_with_its_number(visit: Visit) -> None:
+    project_id = await visit.world.store(2)
+    await visit.open_project(project_id)
+    await visit.button("More about scene 2").click()
+    await visit.button("Remove scene").click()
+    await expect(visit.button("Undo")).to_be_visible()
+    await edit(visit.world, project_id, {"scenes": {"2": {"description": "Another one."}}})
+    await expect(visit.scene("2").locator(".prompt")).to_have_text("Another one.")
+    await visit.button("Undo").click()
+    await expect(visit.toast).to_contain_text("Another scene has the number 2 by now")
+    assert (await visit.world.project(project_id))["scenes"]["2"] == {"description": "Another one."}
+
+
+async def test_offer_to_put_a_scene_back_leaves_with_its_project(visit: Visit) -> None:
+    project_id = await visit.world.store(2)
+    await visit.open_project(project_id)
+    await visit.button("More about scene 2").click()
+    await visit.button("Remove scene").click()
+    await expect(visit.button("Undo")).to_be_visible()
+    await visit.page.locator(".back").click()
+    await expect(visit.page.locator(".project-card")).to_have_count(1)
+    await expect(visit.button("Undo")).to_have_count(0)
+
+
 async def test_scenes_are_arranged_by_keyboard_and_their_clips_move_along(sized_visit: Visit) -> None:
     visit, world = sized_visit, sized_visit.world
     project_id = await made(world, 3)
@@ -378,7 +402,9 @@ async def test_generate_makes_what_is_missing_and_what_is_outdated_for_the_sum_t
 async def test_moderated_scene_offers_to_edit_it_before_to_try_it_again(sized_visit: Visit) -> None:
     visit, world = sized_visit, sized_visit.world
     project_id = await world.store({"1": {"description": "Boat. [sandbox:moderate]", "duration": 4}})
-    await world.generate(project_id)
+    # It may have failed before the call is answered.
+    await world.post("/functions/v1/generate-clips", {"project_id": project_id})
+    await world.settled(project_id)
     await visit.open(f"/#/projects/{project_id}")
     actions = visit.scene("1").locator(".scene-actions button")
     await expect(actions.first).to_have_accessible_name("Edit scene 1")
@@ -406,7 +432,8 @@ async def test_clip_that_waits_is_cancelled_and_one_that_was_sent_says_that_it_c
     await visit.open_project(project_id)
     await visit.button(f"Cancel scene {waiting['scene']}").click()
     await expect(visit.toast).to_contain_text("is cancelled. It costs nothing.")
-    await expect(visit.state(waiting["scene"])).to_contain_text("Cancelled")
+    await expect(visit.state(waiting["scene"])).to_contain_text("Cancelled before it was sent")
+    await visit.shot(f"cancelled-{visit.width}")
     await expect(visit.button(f"Cancel scene {sent['scene']}")).to_have_count(0)
     await visit.button(f"More about scene {sent['scene']}").press("Enter")
     await expect(visit.page.get_by_text("It was sent to Runware, so it can't be cancelled.")).to_be_visible()

@@ -254,6 +254,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     leave() {
       stop();
       earlier.leave();
+      scenework.leave();
       clearInterval(timer);
     },
   };

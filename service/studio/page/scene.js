@@ -157,6 +157,8 @@ export class SceneCard extends HTMLElement {
     if (url && isShowable(url)) this.#clip.replaceChildren(this.#video(job, first));
     else if (gone)
       this.#clip.replaceChildren(noVideo(icon("alert", 24), "Link ended"));
+    // Somebody cancelled it: nothing went wrong.
+    else if (job?.error?.kind === "withdrawn") this.#clip.replaceChildren(h("div", { class: "no-clip" }, icon("play", 24)));
     else if (job?.stage === "failed")
       this.#clip.replaceChildren(h("div", { class: "no-clip failed" }, icon("alert", 24)));
     else if (job)

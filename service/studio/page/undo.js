@@ -7,7 +7,10 @@ const SHOWN_MS = 20_000;
 
 const place = document.getElementById("undo");
 
-/** Says what was done, and offers to undo it. Nobody loses the button while the pointer or the focus is on it. */
+/**
+ * Says what was done, and offers to undo it; gives a function that takes the offer back. Nobody loses the button while the
+ * pointer or the focus is on it.
+ */
 export function offerUndo(text, onUndo) {
   let timer = 0;
   const undo = h("button", { type: "button", class: "primary", onclick: run }, "Undo");
@@ -40,4 +43,5 @@ export function offerUndo(text, onUndo) {
   // Whoever works by keyboard has lost their place with what is gone.
   if (!document.activeElement || document.activeElement === document.body) undo.focus();
   else wait();
+  return () => element.remove();
 }

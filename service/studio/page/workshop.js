@@ -3,11 +3,14 @@ import { offerUndo } from "./undo.js";
 import { openArrange } from "./arrange.js";
 import { openEdit } from "./edit.js";
 import { plural, scenesOf } from "./words.js";
-import { refusalText } from "./reasons.js";
+import { refusalText, withoutIds } from "./reasons.js";
 import { toast } from "./toasts.js";
 
 /** The actions on a project, whose newest state `current` gives; `onStored` gets it as it is after an edit. */
 export function workshop({ clips, config, projectId, current, onStored, focusScene }) {
+  // An offer is about this project, and leaves the page with it.
+  let withdrawOffer = () => {};
+
   async function store(changes, edited = current().edited) {
     const stored = await clips.edit(projectId, changes, { edited });
     onStored(stored);
@@ -35,8 +38,8 @@ export function workshop({ clips, config, projectId, current, onStored, focusSce
       const refused = results.find((result) => result.error);
       const sent = results.filter((result) => result.success && !free.includes(result.sceneKey));
       if (sent.length) toast(`${plural(sent.length, "clip")} submitted.`);
-      else if (refused) toast(refused.error, "failed");
-      else toast("This was paid for before, so it costs nothing now.", "done");
+      if (refused) toast(withoutIds(refused.error), "failed");
+      if (!sent.length && !refused) toast("This was paid for before, so it costs nothing now.", "done");
     });
   }
 
@@ -45,14 +48,14 @@ export function workshop({ clips, config, projectId, current, onStored, focusSce
     const { scenes, frames } = current();
     const scene = { scenes: { [key]: scenes?.[key] ?? null }, frames: { [key]: frames?.[key] ?? null } };
     await store({ scenes: { [key]: null }, frames: { [key]: null } });
-    offerUndo(`Scene ${key} is removed.`, () => putBack(key, scene));
+    withdrawOffer = offerUndo(`Scene ${key} is removed.`, () => putBack(key, scene));
   }
 
   /** Stores a removed scene as it was. A clip that was paid for is its own again, for nothing. */
   async function putBack(key, scene) {
-    // Whatever was edited meanwhile stays as it is.
-    const stored = await clips.edit(projectId, scene);
-    onStored(stored);
+    if (scenesOf(current()).some((one) => one.key === key))
+      throw new Error(`Another scene has the number ${key} by now, so the removed one can't be put back.`);
+    const stored = await store(scene);
     if (stored.quotes[key]?.paid) await clips.generate(projectId, { scenes: [key] });
     focusScene(key);
   }
@@ -66,7 +69,7 @@ export function workshop({ clips, config, projectId, current, onStored, focusSce
         await store({ order }, edited);
         const keys = scenes.map(({ key }) => key);
         const back = keys.map((key) => keys[order.indexOf(key)]);
-        offerUndo("The scenes are in the new order.", () => store({ order: back }));
+        withdrawOffer = offerUndo("The scenes are in the new order.", () => store({ order: back }));
       },
     });
   }
@@ -76,7 +79,7 @@ export function workshop({ clips, config, projectId, current, onStored, focusSce
     await told(async () => {
       const { results } = await clips.cancel(projectId, { scenes: [key] });
       const refused = results.find((result) => !result.success);
-      if (refused) toast(refused.error, "failed");
+      if (refused) toast(withoutIds(refused.error), "failed");
       else toast(`The clip of scene ${key} is cancelled. It costs nothing.`);
     });
   }
@@ -88,6 +91,7 @@ export function workshop({ clips, config, projectId, current, onStored, focusSce
     remove: (key) => told(() => remove(key)),
     arrange,
     cancel,
+    leave: () => withdrawOffer(),
   };
 }
 
