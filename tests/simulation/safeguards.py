@@ -48,17 +48,20 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "batch = list(clips)",
         ),
         aims=("cancels",),
+        near=88,
     ),
     Safeguard(
         "version: a save of an outdated clip changes nothing",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "AND version = :version", ""),
+        near=18,
     ),
     Safeguard(
         "who lost against another writer looks again",
         _change(
             f"{_SETTLER}._store_events", "lost = changed.keys() - saved - refused.keys()", "lost = set()"
         ),
-        aims=("edits", "store slow", "webhooks"),
+        aims=("moves", "store slow", "webhooks"),
+        near=167,
     ),
     Safeguard(
         "an answer comes after the commit",
@@ -84,6 +87,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "WHERE true",
         ),
         aims=("deadline", "store slow"),
+        near=416,
     ),
     Safeguard(
         "what is paid for is taken as it stands",
@@ -101,6 +105,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "fingerprint and attempt are unique",
         (Change("tests.simulation.world:TABLE_RULES", "UNIQUE (fingerprint, attempt),", ""),),
         aims=("edits", "refused"),
+        near=217,
     ),
     Safeguard(
         "what was last asked for is current",
@@ -115,6 +120,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "nothing is sent for which a video is there",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "sends = :sends OR NOT EXISTS", "true OR NOT EXISTS"),
         aims=("deadline", "store slow"),
+        near=233,
     ),
     Safeguard(
         "withdrawal before the late video is stored",
@@ -124,6 +130,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "saved, refused",
         ),
         aims=("deadline", "throttled", "killed"),
+        near=156,
     ),
     Safeguard(
         "withdrawal after it",
@@ -133,6 +140,11 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "self._on_change()",
         ),
         aims=("deadline", "throttled"),
+        idle=(
+            "It is for an attempt that another copy records between the first withdrawal and the "
+            "commit, within a few milliseconds. The store refuses to send it then, so that it costs "
+            "nothing; it would wait until its time is over."
+        ),
     ),
     Safeguard(
         "both withdrawals",
@@ -144,6 +156,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             ),
         ),
         aims=("deadline", "throttled"),
+        near=196,
     ),
     Safeguard(
         "what may have been taken is not withdrawn",
@@ -163,6 +176,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "three sends at most",
         _change(f"{_LIFECYCLE}:may_send_again", "and clip.sends - clip.throttled < policy.max_sends", ""),
         aims=("sending",),
+        near=18,
     ),
     Safeguard(
         "the archive is asked before anything is sent again",
@@ -182,6 +196,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "    group = CodeGroup.OTHER if group is CodeGroup.CONFLICT else group",
         ),
         aims=("sending", "unlisted"),
+        near=27,
     ),
     Safeguard(
         "a refusal after an unclear send is presumed only",
@@ -257,6 +272,11 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "an expiry counts against the clip as it is stored",
         _change(f"{_LIFECYCLE}:_ended", "if over else clip", "if over or True else clip"),
         aims=("deadline", "network slow"),
+        idle=(
+            "No seed of 1,800 met the moment: one copy's last look is under way while another ends "
+            "the clip and a person has it waited for again. The contract suite plays it "
+            "(test_clip_that_a_person_reopened_has_its_whole_time_whatever_the_poller_had_seen)."
+        ),
     ),
     Safeguard(
         "unknown three times over two minutes, before it is lost",
@@ -297,6 +317,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "return BuyAgain()",
         ),
         aims=("deadline", "outage"),
+        near=168,
     ),
     Safeguard(
         "still running: waited for, not bought",
@@ -311,6 +332,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "nobody asked about it: it is in doubt",
         _change(f"{_GENERATE}._resolve_doubts", "waits[clip.fingerprint] = _NOT_ASKED_ABOUT", "pass"),
         aims=("deadline", "lost job"),
+        near=119,
     ),
     Safeguard(
         "lease of projects",
@@ -376,6 +398,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "a lease is given back",
         _change(f"{_GENERATE}._leased", "await self.store.release_project(project_id, owner)", "pass"),
         aims=("deadline",),
+        near=19,
     ),
     # Edits
     Safeguard(
@@ -396,6 +419,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "an edit is refused where clips would be left behind",
         _change("service.stores.sqlite_edits:refuse_outdated", "or left_behind is not None", ""),
         aims=("edits", "store slow"),
+        near=58,
     ),
     # Leases of clips
     Safeguard(

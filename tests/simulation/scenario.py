@@ -117,10 +117,10 @@ def drawn(seed: int, aims: Collection[str] = ()) -> Scenario:
     """Draw what happens; `aims` are faults and plots that it has in any case, at their highest rates."""
     draw = Random(f"{seed}/scenario")
     clip_timeout_s = draw.choice([300, 300, 600, 1800])
-    plots = [plot for plot in _PLOTS if plot in aims] or ["any", *_PLOTS]
+    plots = [plot for plot in (*_PLOTS, "moves") if plot in aims] or ["any", *_PLOTS]
     plot = draw.choice(plots)
     chance_of_each = draw.choice([0.05, 0.2, 0.4])
-    wanted = {*_PLOTS[plot], *aims}
+    wanted = {*_PLOTS.get(plot, ()), *aims}
     names = [name for name in FAULTS if draw.random() < chance_of_each or name in wanted]
     if draw.random() < 0.7 and "webhooks" not in names:
         names.append("webhooks")
@@ -157,6 +157,8 @@ def _actions(draw: Random, plot: str, clip_timeout_s: int) -> tuple[Action, ...]
     elif plot == "edits":
         verbs, counts = ["generate", "generate", "edit", "edit", "reorder"], [4, 8, 12]
         moments = [0.0, 30.0, clip_timeout_s]
+    elif plot == "moves":
+        verbs, counts, moments = ["reorder"], [20], [30.0, 40.0]
     elif plot == "cancels":
         verbs, counts, moments = ["generate", "retry", "cancel", "cancel"], [4, 8], [0.0, 5.0, 60.0]
     for _ in range(draw.choice(counts)):

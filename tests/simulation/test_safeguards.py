@@ -14,7 +14,7 @@ LOAD_BEARING = [one for one in SAFEGUARDS if not one.idle]
 
 @pytest.mark.parametrize("safeguard", LOAD_BEARING, ids=lambda one: one.name)
 def test_removal_is_caught(safeguard: Safeguard) -> None:
-    caught = outcome(safeguard, _WITHIN, start=safeguard.near)
+    caught = outcome(safeguard, _WITHIN)
     assert caught.seed is not None, f"none of {_WITHIN} seeds needs it"
 
 
