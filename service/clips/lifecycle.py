@@ -65,6 +65,7 @@ def transition(clip: Clip, outcome: Outcome, by: SettledBy, now: datetime, polic
     replaces it, be it a video, which has been paid for, or a failure with its reason; and a person who asks
     again while Runware still has the task has it waited for again.
     """
+    outcome = _said_of_one_send(clip, outcome, by)
     if clip.status.settled and not (clip.presumed_failed and _outweighs_presumption(outcome)):
         return Refusal.ALREADY_SETTLED
     match outcome:
@@ -174,10 +175,10 @@ def may_send_again(clip: Clip, now: datetime, policy: Policy) -> bool:
 
 
 def after_unclear_send(outcome: Outcome) -> Outcome:
-    """Give what an outcome is worth for a task that had been sent before with an unclear end.
+    """Give what an outcome is worth for a task of which another send may have been taken.
 
-    The earlier send may have been taken, so that a refusal now is only presumed to be the end: a video that
-    comes nevertheless counts, and Runware is asked before anything is bought again.
+    A refusal is then only presumed to be the end: a video that comes nevertheless counts, and Runware is
+    asked before anything is bought again.
     """
     if not isinstance(outcome, Failed):
         return outcome
@@ -205,6 +206,13 @@ def in_words(time: timedelta) -> str:
 
 def _plural(count: int, unit: str) -> str:
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def _said_of_one_send(clip: Clip, outcome: Outcome, by: SettledBy) -> Outcome:
+    """Give what a submission's answer is worth: another copy may have sent the task meanwhile."""
+    if by is not SettledBy.SUBMISSION or clip.sends - clip.throttled <= 1:
+        return outcome
+    return after_unclear_send(outcome)
 
 
 def _outweighs_presumption(outcome: Outcome) -> bool:

@@ -6,7 +6,7 @@ from itertools import groupby
 import structlog
 
 from service.clips.edits import only_moved
-from service.clips.lifecycle import after_unclear_send, sent
+from service.clips.lifecycle import sent
 from service.clips.models import Clip, ClipRequest, SettledBy, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome, Succeeded, Throttled, Unclear, VideoRefused
 from service.workflow.ports import Clock, Provider, Store
@@ -71,20 +71,15 @@ class Submitter:
             if not batch:
                 return
             outcomes = await self.provider.submit(batch)
-        sent_before = {clip.task_uuid for clip in batch if clip.maybe_taken}
-        worth = {
-            task: after_unclear_send(outcome) if task in sent_before else outcome
-            for task, outcome in outcomes.items()
-        }
-        refused = [outcome for outcome in worth.values() if isinstance(outcome, Throttled)]
+        refused = [outcome for outcome in outcomes.values() if isinstance(outcome, Throttled)]
         if refused:
             log.warning(
                 "Runware has no room for some clips now", clips=len(refused), code=refused[0].failure.code
             )
         # Before the answers are stored: what is paid for is told even if the database is away by now.
         for clip in batch:
-            _log_answer(clip, worth[clip.task_uuid], estimates_usd[clip.task_uuid])
-        await self.settler.settle(events_of(worth, SettledBy.SUBMISSION))
+            _log_answer(clip, outcomes[clip.task_uuid], estimates_usd[clip.task_uuid])
+        await self.settler.settle(events_of(outcomes, SettledBy.SUBMISSION))
 
     async def _marked_as_sent(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         """Mark clips as sent; gives those that are this call's to send, as they were before.

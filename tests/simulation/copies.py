@@ -174,8 +174,8 @@ class Copy:
         self.generator = Generator(
             store, inquiry, self.settler, submitter, clock, policy, planner, _uncounted
         )
-        canceller = Canceller(store, self.settler, planner)
-        self.editor = Editor(store, clock, _uncounted, planner, canceller)
+        self.canceller = Canceller(store, self.settler, planner)
+        self.editor = Editor(store, clock, _uncounted, planner, self.canceller)
         self.checker = Checker(store, inquiry, self.settler, clock)
         self.receiver = Receiver(self.settler)
         self.ready = asyncio.Event()

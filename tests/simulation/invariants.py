@@ -5,9 +5,11 @@ Each violation begins with the name of its invariant.
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.simulation.runware import GOOD_HOST, Job
 
 Row = Mapping[str, Any]
 
-_UNCHANGING = ("project_id", "scene", "fingerprint", "attempt", "request", "submitted_at")
+_UNCHANGING = ("project_id", "attempt", "submitted_at")
 _STATE = (
     *("status", "sends", "throttled", "last_sent_at", "send_after", "reopened_at", "unknown_since"),
     *("unknown_answers", "video_url", "failure_kind", "failure_code", "failure_message", "failure_detail"),
@@ -25,6 +27,10 @@ _PRESUMED = ("timeout", "lost")
 _OPEN = ("submitting", "pending")
 _MOST_SENDS = 3
 LAST_LOOK_GRACE = timedelta(minutes=2)
+GRACE = timedelta(seconds=60)
+_LAST_LOOK_S = 90.0
+# What is heard may wait for the answers of a second look, and for those of other batches.
+_STORED_WITHIN_S = 90.0
 _VAIN_S = 60.0
 _TEXTS = ("failure_code", "failure_message", "failure_detail", "video_url")
 
@@ -36,7 +42,7 @@ INVARIANTS = {
     "first end wins": "An end is never undone, but for a presumed one, by Runware's word or a person's",
     "one attempt": "A new attempt is recorded only where every earlier one for the same has failed, "
     "under a number of its own",
-    "rows stay": "No row disappears, and what was asked for in it never changes",
+    "rows stay": "No row disappears, and what was asked for in it never changes, but for the scene's key",
     "version": "Each change of a row takes the next version",
     "sends": "A task is sent three times at most, refusals for the moment not counted",
     "projection": "projects.clips shows each scene's current clip, and nothing else",
@@ -45,9 +51,9 @@ INVARIANTS = {
     "costs": "A clip's cost is what Runware billed for its task, and the project's is their sum",
     "told free is free": "What is told as never taken was never taken",
     "lost is lost": "No clip is given up as not accepted that Runware has",
-    "in time": "No clip is given up before its time",
+    "in time": "No clip is given up before its time, or sent again within the grace after an unclear send",
     "money is there": "No clip is told that the account is empty while it has money",
-    "heard is kept": "No clip is given up of which a copy that could store it has heard the end",
+    "heard is kept": "What a copy that could store it has heard of a clip's end is the clip's end",
     "last look": "No clip is given up without an answer of Runware's until two minutes after its time",
     "waits in vain": "Nothing waits to be sent for which the video is there",
     "secrets": "No secret is stored",
@@ -64,7 +70,7 @@ class Ledger:
     """The database as it stands, read after each piece of work, and compared with how it stood before.
 
     `jobs` are Runware's, `heard` is what living copies were told of tasks, at the loop's `seconds`. A run is
-    `steady` if nothing keeps a copy from storing what it has heard: no kill, and no fault of the store.
+    `steady` if nothing keeps a copy from storing what it has heard: no kill, and `store_works` without fault.
     """
 
     path: Path
@@ -74,13 +80,14 @@ class Ledger:
     seconds: Callable[[], float]
     only_throttled: Callable[[], Collection[str]]
     steady: bool
+    store_works: bool
     secrets: Sequence[str]
     now: Callable[[], datetime]
     clip_timeout: timedelta
     clocks_off: timedelta
     rows: dict[str, Row] = field(default_factory=dict)
-    answered: dict[str, str] = field(default_factory=dict)
-    """By scene, the description that the last one who was answered has been promised a clip of."""
+    promised: set[str] = field(default_factory=set)
+    """The texts of scenes of which clips were promised, as long as they stand in the project."""
     _db: sqlite3.Connection | None = None
     _version: int = 0
 
@@ -102,6 +109,7 @@ class Ledger:
         before = self.rows
         self.rows = {row["task_uuid"]: dict(row) for row in self._db.execute("SELECT * FROM clips")}
         self._check_rows(before)
+        self._check_heard()
         self._check_vain()
         for project in self._db.execute("SELECT * FROM projects"):
             self._check_projection(project)
@@ -133,7 +141,7 @@ class Ledger:
         scenes = json.loads(self.project()["scenes"])
         change(scenes)
         self._db.execute("UPDATE projects SET scenes = ?", [json.dumps(scenes)])
-        self.answered.clear()
+        self._keep_promises(scenes)
 
     # Changes.
 
@@ -156,6 +164,10 @@ class Ledger:
         for column in _UNCHANGING:
             if old[column] != new[column]:
                 self.violate(f"rows stay: {column} of {_named(new)} was {old[column]}")
+        if _content(old) != _content(new):
+            self.violate(f"rows stay: {_named(new)} asks for something else than it did")
+        if old["scene"] != new["scene"] and new["version"] != old["version"] + 1:
+            self.violate(f"version: {_named(new)} moved from {old['version']} to {new['version']}")
         changed = [column for column in _STATE if old[column] != new[column]]
         if changed and new["version"] != old["version"] + 1:
             self.violate(
@@ -165,6 +177,7 @@ class Ledger:
             return
         self._check_end(old, new, changed)
         if new["sends"] > old["sends"]:
+            self._check_grace(old)
             for other in _same_purchase(new, before.values()):
                 if other["status"] == "succeeded":
                     self.violate(f"sent in vain: {_named(new)} is sent, {_named(other)} has the video")
@@ -205,6 +218,8 @@ class Ledger:
     def _check_failure(self, row: Row, jobs: Sequence[Job]) -> None:
         kind, code = row["failure_kind"], row["failure_code"]
         there = [job for job in jobs if job.end != "lost"]
+        if kind == "withdrawn" and row["sends"] != row["throttled"]:
+            self.violate(f"told free is free: {_named(row)} was taken back ({code}), and had been sent")
         if there and (kind in ("withdrawn", "rejected", "account") or code == "throttled"):
             self.violate(f"told free is free: {_named(row)} is told as {kind} ({code}), and was taken")
         if kind == "account":
@@ -215,27 +230,41 @@ class Ledger:
             self.violate(f"lost is lost: {_named(row)} was given up ({code}), and was taken")
         if kind == "timeout":
             self._check_time_out(row)
+        if code == "notAccepted":
+            self._check_grace(row)
+
+    def _check_grace(self, row: Row) -> None:
+        """Check that a task, sent with an unclear end, has had its time to show; `row` is as it was then."""
+        if row["sends"] == row["throttled"] or row["send_after"] is not None:
+            return
+        ago = self.now() - datetime.fromisoformat(row["last_sent_at"])
+        if ago < GRACE - self.clocks_off:
+            self.violate(f"in time: {_named(row)} was sent {ago} ago only")
 
     def _check_time_out(self, row: Row) -> None:
         since = datetime.fromisoformat(row["reopened_at"] or row["submitted_at"])
         waited = self.now() - since
         if waited < self.clip_timeout - self.clocks_off:
             self.violate(f"in time: {_named(row)} was given up after {waited}")
-        heard = [
-            (at, said)
-            for at, said in self.heard.get(row["task_uuid"], ())
-            if at > self.seconds() - waited.total_seconds()
-        ]
-        if self.steady and any(said in ("video", "failed") for _, said in heard):
-            self.violate(f"heard is kept: {_named(row)} was given up though its end had been heard")
-        asked = any(at > self.seconds() - 90 for at, _ in heard) or row["sends"] == row["throttled"]
+        heard = any(at > self.seconds() - _LAST_LOOK_S for at, _ in self.heard.get(row["task_uuid"], ()))
+        asked = heard or row["sends"] == row["throttled"]
         if not asked and waited < self.clip_timeout + LAST_LOOK_GRACE - self.clocks_off:
             self.violate(
                 f"last look: {_named(row)} was given up after {waited}, and Runware had given no answer"
             )
 
-    def _check_vain(self) -> None:
+    def _check_heard(self) -> None:
         if not self.steady:
+            return
+        for task, row in self.rows.items():
+            if row["status"] == "succeeded" or row["failure_kind"] not in (*_PRESUMED, None):
+                continue
+            for at, said in self.heard.get(task, ()):
+                if said in ("video", "failed") and self.seconds() - at > _STORED_WITHIN_S:
+                    self.violate(f"heard is kept: {_named(row)} has not the end that a copy heard of")
+
+    def _check_vain(self) -> None:
+        if not self.store_works:
             return
         for row in self.rows.values():
             if row["status"] != "submitting" or row["sends"] > row["throttled"]:
@@ -276,13 +305,22 @@ class Ledger:
         return found
 
     def check_last_word(self) -> None:
-        if not self.answered:
+        if not self.promised:
             return
+        texts = self._keep_promises(self.scenes())
         current = self.current()
-        for scene, text in self.answered.items():
+        for scene, text in texts.items():
+            if text not in self.promised:
+                continue
             prompt = json.loads(current[scene]["request"])["prompt"] if scene in current else None
             if prompt is None or text not in prompt:
                 self.violate(f"last word: scene {scene} was asked for as {text!r}, its clip is of {prompt!r}")
+
+    def _keep_promises(self, scenes: Mapping[str, Any]) -> Mapping[str, str]:
+        """Forget what no scene asks for any more, and what two do: that one came by an edit, unpromised."""
+        texts = {scene: told["description"] for scene, told in scenes.items()}
+        self.promised &= {text for text, times in Counter(texts.values()).items() if times == 1}
+        return texts
 
     # When all is quiet.
 
@@ -294,12 +332,20 @@ class Ledger:
 
 
 def _same_purchase(row: Row, others: Iterable[Row]) -> list[Row]:
-    key = (row["project_id"], row["request"])
+    content = _content(row)
     return [
-        other
-        for other in others
-        if (other["project_id"], other["request"]) == key and other["task_uuid"] != row["task_uuid"]
+        other for other in others if _content(other) == content and other["task_uuid"] != row["task_uuid"]
     ]
+
+
+def _content(row: Row) -> str:
+    """Give what was asked for, without the scene: that one may move."""
+    return _without_scene(row["request"])
+
+
+@cache
+def _without_scene(request: str) -> str:
+    return json.dumps({**json.loads(request), "scene": None}, sort_keys=True)
 
 
 def _named(row: Row) -> str:

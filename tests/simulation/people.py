@@ -1,11 +1,12 @@
 """People at their browsers: they press, edit and press again, and at last want to see what they asked for."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from service.clips.edits import Patch
 from service.clips.models import Choice, ProjectId, SceneKey
-from service.errors import ProjectBusy, ProjectEdited, ServiceError
+from service.errors import ProjectBusy, ProjectChanged, ProjectEdited, ServiceError
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
 from tests.simulation.copies import ME, Copy
@@ -18,6 +19,7 @@ _TAKES = 3
 # However long it takes until nothing is in doubt any more: twice this many times the time of a clip.
 _LAST_PRESSES = 40
 _MOST_EDITS = 5
+_PAST_THE_SERVICE = 0.5
 
 
 class People:
@@ -82,7 +84,11 @@ class People:
             case "check":
                 end = await self._world.call(lambda copy: copy.checker.check(self._project, ME))
             case "edit":
-                self._edit(scene, int(action.moment * _TAKES))
+                end = await self._edit(scene, action.moment)
+            case "reorder":
+                end = await self._reorder(action.scene)
+            case "cancel":
+                end = await self._cancel([SceneKey(scene)] if action.moment < 0.5 else None)
         self._world.note(f"{action.verb} ({scene}) is answered by {_in_short(end)}")
 
     async def _generate(self, choice: Choice | None) -> Generated | ServiceError | None:
@@ -91,8 +97,8 @@ class People:
         end = await self._made(lambda copy: copy.generator.generate(self._project, ME, choice))
         if isinstance(end, Generated) and choice is None and world.ledger.project()["edited"] == edited:
             # Whoever asked after the last edit and was answered has been promised these.
-            promised = {scene: text for scene, text in self._texts().items() if scene not in end.problems}
-            world.ledger.answered.update(promised)
+            promised = {text for scene, text in self._texts().items() if scene not in end.problems}
+            world.ledger.promised |= promised
             world.ledger.check_last_word()
         return end
 
@@ -115,11 +121,29 @@ class People:
     def _texts(self) -> Mapping[str, str]:
         return {scene: told["description"] for scene, told in self._world.ledger.scenes().items()}
 
-    def _edit(self, scene: str, take: int) -> None:
-        def change(scenes: dict[str, Any]) -> None:
-            scenes[scene] = {"description": f"Take {take} of scene {scene}."}
+    async def _edit(self, scene: str, moment: float) -> object:
+        # A text goes with its scene, wherever that is by now.
+        number = self._texts().get(scene, "").rpartition(" ")[2].strip(".")
+        told = {"description": f"Take {int(moment * _TAKES)} of scene {number}."}
+        if moment < _PAST_THE_SERVICE:
+            self._world.ledger.edit(lambda scenes: scenes.update({scene: told}))
+            return None
+        return await self._edited(Patch(scenes={scene: told}))
 
-        self._world.ledger.edit(change)
+    async def _reorder(self, by: int) -> object:
+        keys = sorted(self._texts())
+        by = by % len(keys)
+        return await self._edited(Patch(order=keys[by:] + keys[:by]))
+
+    async def _edited(self, patch: Patch) -> object:
+        edits = self._world.ledger.project()["edited"]
+        end = await self._world.call(lambda copy: copy.editor.edit(self._project, patch, ME))
+        if isinstance(end, ProjectChanged) and self._world.ledger.project()["edited"] - edits < _MOST_EDITS:
+            self._world.loop.violate(f"turned away: {end}")
+        return end
+
+    async def _cancel(self, scenes: Sequence[SceneKey] | None) -> object:
+        return await self._world.call(lambda copy: copy.canceller.cancel(self._project, scenes, ME))
 
 
 async def _create(copy: Copy, draft: ProjectDraft) -> ProjectId:

@@ -13,9 +13,9 @@ from tests.simulation.chances import Chances
 
 GOOD_HOST, STRANGE_HOST = "vm.runware.ai", "videos.example"
 # No clip is made in less.
-QUICKEST_S, USUAL_S = 30.0, 180.0
+QUICKEST_S = 30.0
 # The archive lags by less than the grace time, and both places are blank for less than two looks are apart.
-ARCHIVE_LAG_S, BLANK_S, BLANK_EVERY_S = 20.0, 8.0, 90.0
+ARCHIVE_LAG_S, BLANK_S, BLANK_EVERY_S = 40.0, 8.0, 90.0
 # The results of a job that has ended are listed for so long; the archive keeps them.
 LISTED_S = 600.0
 
@@ -72,6 +72,7 @@ class Runware:
     note: Callable[[str], None]
     violate: Callable[[str], None]
     room: int
+    usual_s: float
     clip_timeout_s: float
     secret: str
     jobs: dict[str, list[Job]] = field(default_factory=dict)
@@ -182,7 +183,7 @@ class Runware:
         return (enough and earlier.end == "lost") or self.may_buy_again(earlier.task)
 
     def _job(self, name: str, purchase: str, webhook: str | None) -> Job:
-        takes_s = self.chances.between("job", QUICKEST_S, USUAL_S)
+        takes_s = self.chances.between("job", QUICKEST_S, self.usual_s)
         end = "video"
         if self.chances.strikes("slow job"):
             least, most = self.chances.choice("slow job", [(0.98, 1.05), (1.98, 2.1), (0.8, 3.0)])

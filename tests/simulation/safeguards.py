@@ -15,13 +15,14 @@ _SETTLER = "service.workflow.settlement:Settler"
 class Safeguard:
     """`removed` are the changes without it; `aims` are what runs must have to need it.
 
-    `seed` is the first that catches the removal, None where none does; `idle` then says what the safeguard
-    is for, or what stands behind it.
+    `near` is a seed at or shortly before one that catches the removal. Where none does, `idle` says what the
+    safeguard is for, or what stands behind it.
     """
 
     name: str
     removed: Sequence[Change]
     aims: Sequence[str] = ()
+    near: int = 0
     idle: str = ""
 
 
@@ -34,30 +35,33 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "ledger first: a send is stored before the request",
         _change(
-            "service.workflow.submission:Submitter._submit_batch",
-            "won = await self.store.save([sent(clip, now) for clip in clips], now)",
-            "won = {clip.task_uuid for clip in clips}",
+            "service.workflow.submission:Submitter._marked_as_sent",
+            "won = await self.store.save([sent(clip, now) for clip in clips], now)\n",
+            "won = {clip.task_uuid for clip in clips}\n",
         ),
     ),
     Safeguard(
         "the conditional write decides who sends",
         _change(
-            "service.workflow.submission:Submitter._submit_batch",
+            "service.workflow.submission:Submitter._marked_as_sent",
             "batch = [clip for clip in clips if clip.task_uuid in won]",
             "batch = list(clips)",
         ),
-        aims=("answer lost", "request lost", "network slow"),
+        aims=("cancels",),
+        near=88,
     ),
     Safeguard(
         "version: a save of an outdated clip changes nothing",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "AND version = :version", ""),
+        near=18,
     ),
     Safeguard(
         "who lost against another writer looks again",
         _change(
             f"{_SETTLER}._store_events", "lost = changed.keys() - saved - refused.keys()", "lost = set()"
         ),
-        aims=("answer lost", "store slow", "webhooks"),
+        aims=("moves", "store slow", "webhooks"),
+        near=167,
     ),
     Safeguard(
         "an answer comes after the commit",
@@ -82,7 +86,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "WHERE NOT EXISTS (SELECT 1 FROM clips WHERE fingerprint = :fingerprint AND status <> 'failed')",
             "WHERE true",
         ),
-        aims=("deadline", "outage", "store slow"),
+        aims=("deadline", "store slow"),
+        near=416,
     ),
     Safeguard(
         "what is paid for is taken as it stands",
@@ -91,11 +96,16 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "standing.get(key)\n        or Clip(",
             "None\n        or Clip(",
         ),
+        idle=(
+            "The store's rule stands behind it: what is chosen anew is not stored beside what stands. It "
+            "spares the second task UUID and the write."
+        ),
     ),
     Safeguard(
         "fingerprint and attempt are unique",
         (Change("tests.simulation.world:TABLE_RULES", "UNIQUE (fingerprint, attempt),", ""),),
         aims=("edits", "refused"),
+        near=217,
     ),
     Safeguard(
         "what was last asked for is current",
@@ -109,7 +119,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "nothing is sent for which a video is there",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "sends = :sends OR NOT EXISTS", "true OR NOT EXISTS"),
-        aims=("deadline", "outage", "store slow"),
+        aims=("deadline", "store slow"),
+        near=233,
     ),
     Safeguard(
         "withdrawal before the late video is stored",
@@ -118,7 +129,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "await self._withdraw_unsent(late, now)\n        saved, refused",
             "saved, refused",
         ),
-        aims=("deadline", "outage"),
+        aims=("deadline", "throttled", "killed"),
+        near=156,
     ),
     Safeguard(
         "withdrawal after it",
@@ -127,7 +139,12 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "await self._withdraw_unsent(late, now)\n        self._on_change()",
             "self._on_change()",
         ),
-        aims=("deadline", "outage"),
+        aims=("deadline", "throttled"),
+        idle=(
+            "It is for an attempt that another copy records between the first withdrawal and the "
+            "commit, within a few milliseconds. The store refuses to send it then, so that it costs "
+            "nothing; it would wait until its time is over."
+        ),
     ),
     Safeguard(
         "both withdrawals",
@@ -138,12 +155,13 @@ SAFEGUARDS: Sequence[Safeguard] = (
                 "late = []",
             ),
         ),
-        aims=("deadline", "outage"),
+        aims=("deadline", "throttled"),
+        near=196,
     ),
     Safeguard(
         "what may have been taken is not withdrawn",
-        _change(f"{_LIFECYCLE}:_withdrawn", "or clip.maybe_taken", ""),
-        aims=("deadline", "answer lost"),
+        _change("service.clips.cancelling:can_be_cancelled", "and not clip.maybe_taken", ""),
+        aims=("cancels",),
     ),
     Safeguard(
         "grace: nothing is sent again before its time",
@@ -158,6 +176,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "three sends at most",
         _change(f"{_LIFECYCLE}:may_send_again", "and clip.sends - clip.throttled < policy.max_sends", ""),
         aims=("sending",),
+        near=18,
     ),
     Safeguard(
         "the archive is asked before anything is sent again",
@@ -166,6 +185,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "await self.provider.trace(missing, within) if missing else {}",
             "dict.fromkeys(missing, __import__('tests.doubles').doubles.NO_TRACE)",
         ),
+        aims=("sending", "deadline"),
     ),
     Safeguard(
         "a conflict means that it was taken",
@@ -175,11 +195,13 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "group = _group(said.error, asked, status)\n"
             "    group = CodeGroup.OTHER if group is CodeGroup.CONFLICT else group",
         ),
+        aims=("sending", "unlisted"),
+        near=27,
     ),
     Safeguard(
         "a refusal after an unclear send is presumed only",
         _change(f"{_LIFECYCLE}:after_unclear_send", "if not isinstance(outcome, Failed):", "if True:"),
-        aims=("sending", "refused"),
+        aims=("busy after", "unlisted", "archive lags", "refused"),
     ),
     Safeguard(
         "a 5xx may have come after the task was taken",
@@ -188,6 +210,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "doubtful |= reply.busy and",
             "doubtful |= False and",
         ),
+        aims=("sending",),
     ),
     Safeguard(
         "a submission ends within the grace",
@@ -197,6 +220,11 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "asyncio.timeout(None)",
         ),
         aims=("busy before", "network slow", "ended is billed", "request lost"),
+        idle=(
+            "The conflict stands behind it: while the first task runs, Runware takes no second one. "
+            "Both are needed for what service/README.md names first among what can still cost a "
+            "second bill."
+        ),
     ),
     Safeguard(
         "402 is asked about",
@@ -205,6 +233,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "if balance is None or balance >= _LEAST_USD:",
             "if balance is None:",
         ),
+        aims=("no credit",),
     ),
     Safeguard(
         "what is throttled counts as not sent",
@@ -227,26 +256,34 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "return isinstance(outcome, Succeeded | Reopened)",
             "return isinstance(outcome, Reopened)",
         ),
+        aims=("deadline",),
     ),
     Safeguard(
         "a last look before the time-out",
         _change(f"{_LIFECYCLE}:at_deadline", "or isinstance(outcome, Succeeded | Failed)", ""),
-        aims=("deadline",),
+        aims=("slow job",),
     ),
     Safeguard(
         "the last look is tried again for two minutes",
         _change(f"{_LIFECYCLE}:at_deadline", "overtime < policy.last_look_grace", "False"),
+        aims=("outage", "slow job"),
     ),
     Safeguard(
         "an expiry counts against the clip as it is stored",
         _change(f"{_LIFECYCLE}:_ended", "if over else clip", "if over or True else clip"),
-        aims=("deadline",),
+        aims=("deadline", "network slow"),
+        idle=(
+            "No seed of 1,800 met the moment: one copy's last look is under way while another ends "
+            "the clip and a person has it waited for again. The contract suite plays it "
+            "(test_clip_that_a_person_reopened_has_its_whole_time_whatever_the_poller_had_seen)."
+        ),
     ),
     Safeguard(
         "unknown three times over two minutes, before it is lost",
         _change(
             f"{_LIFECYCLE}:_unknown", "long_enough and marked.unknown_answers >= policy.lost_answers", "True"
         ),
+        aims=("forgotten once",),
     ),
     Safeguard(
         "a missing task that was never acknowledged is not unknown",
@@ -255,11 +292,17 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "if clip.status is ClipStatus.SUBMITTING and isinstance(answered, Unknown):",
             "if False:",
         ),
+        idle=(
+            "It covers the moment at which the grace ends between the question and the conclusion; then "
+            "the archive was not asked. Outside of that moment the archive has been asked. Its unit test "
+            "is test_lifecycle's."
+        ),
     ),
     # Buying again
     Safeguard(
         "a presumed failure is asked about before it is bought again",
         _change(f"{_GENERATE}._make_once", "if not _in_doubt(attempts):", "if True:"),
+        aims=("deadline",),
     ),
     Safeguard(
         "second look, apart from the first",
@@ -273,6 +316,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "return BuyAgain(_NOT_TOLD.format(job=clip.task_uuid)) if late else wait",
             "return BuyAgain()",
         ),
+        aims=("deadline", "outage"),
+        near=168,
     ),
     Safeguard(
         "still running: waited for, not bought",
@@ -281,11 +326,13 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "return BuyAgain(_STILL_RUNNING.format(job=clip.task_uuid)) if late else Reopened()",
             "return BuyAgain()",
         ),
+        aims=("deadline",),
     ),
     Safeguard(
         "nobody asked about it: it is in doubt",
         _change(f"{_GENERATE}._resolve_doubts", "waits[clip.fingerprint] = _NOT_ASKED_ABOUT", "pass"),
-        aims=("deadline",),
+        aims=("deadline", "lost job"),
+        near=119,
     ),
     Safeguard(
         "lease of projects",
@@ -295,11 +342,17 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "",
         ),
         aims=("deadline", "blank"),
+        idle=(
+            "Without it two calls ask at a time. It matters only where Runware contradicts itself for "
+            "longer than two looks are apart: what both conclude from the same answers the store "
+            "records once."
+        ),
     ),
     Safeguard(
         "who has lost the lease records nothing",
         _change(f"{_SQLITE}:SQLiteStore.record", "if owner is not None and", "if False and"),
         aims=("deadline", "blank"),
+        idle=("As the lease itself: what two calls conclude from the same answers the store records once."),
     ),
     Safeguard(
         "lease of projects, and its check",
@@ -312,6 +365,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             Change(f"{_SQLITE}:SQLiteStore.record", "if owner is not None and", "if False and"),
         ),
         aims=("deadline", "blank"),
+        idle=("As the lease itself: what two calls conclude from the same answers the store records once."),
     ),
     Safeguard(
         "the plan is made inside the lease",
@@ -321,6 +375,10 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "        doubts",
         ),
         aims=("edits",),
+        idle=(
+            "The number of the edit stands behind it: an outdated plan is refused when it is "
+            "recorded, and made anew. It spares the questions about what nobody asks for any more."
+        ),
     ),
     Safeguard(
         "a plan is good for one edit",
@@ -340,6 +398,28 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "a lease is given back",
         _change(f"{_GENERATE}._leased", "await self.store.release_project(project_id, owner)", "pass"),
         aims=("deadline",),
+        near=19,
+    ),
+    # Edits
+    Safeguard(
+        "the fingerprint moves with the scene",
+        _change("service.clips.edits:_at", "if own else clip.fingerprint", "if False else clip.fingerprint"),
+        aims=("edits",),
+    ),
+    Safeguard(
+        "all clips of a scene move with it",
+        _change(
+            "service.workflow.editing:Editor._edit_once",
+            "await self.store.all_clips(project_id)",
+            "await self.store.current_clips(project_id)",
+        ),
+        aims=("edits",),
+    ),
+    Safeguard(
+        "an edit is refused where clips would be left behind",
+        _change("service.stores.sqlite_edits:refuse_outdated", "or left_behind is not None", ""),
+        aims=("edits", "store slow"),
+        near=58,
     ),
     # Leases of clips
     Safeguard(
@@ -353,20 +433,28 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "a lease that no clock can have given is none",
         _change(f"{_SQLITE}:_CLAIM", "OR leased_until > :unbelievable", ""),
+        idle=(
+            "It matters after a clock was hours ahead: until then nobody would ask. The simulation's "
+            "clocks are two minutes off at most; the contract suite has the case "
+            "(test_clock_that_is_set_back_does_not_hold_up_the_claims)."
+        ),
     ),
     # The outside
     Safeguard(
         "token of the callback URL",
         _change("service.runware.callbacks:CallbackURLs.verify", "return any(matches)", "return True"),
+        aims=("forged", "webhooks"),
     ),
     Safeguard(
         "allowed hosts of videos",
         _change("service.runware.results:_own_statement", "refused = check(url)", "refused = None"),
+        aims=("strange host",),
     ),
     Safeguard(
         "redaction",
         _change(
             f"{_SETTLER}._redacted", "if not isinstance(outcome, Failed | Unknown | Expired):", "if True:"
         ),
+        aims=("leaky words", "broken"),
     ),
 )

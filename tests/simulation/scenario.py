@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-Verb = Literal["generate", "retry", "check", "edit", "choose"]
+Verb = Literal["generate", "retry", "check", "edit", "choose", "reorder", "cancel"]
 
 # How often each fault strikes where it may, in runs that have it: the range of which a run's rate is drawn.
 FAULTS: Mapping[str, tuple[float, float]] = {
@@ -57,7 +57,8 @@ FAULTS: Mapping[str, tuple[float, float]] = {
 class Action:
     """Somebody does something, so many seconds after the start; `scene` counts from 0.
 
-    `moment` is 0 to 1: which of the scene's texts is written, or whether one scene or all are meant.
+    `moment` is 0 to 1: which of the scene's texts is written, by which way, or whether one scene or all are
+    meant.
     """
 
     at_s: float
@@ -70,7 +71,8 @@ class Action:
 class Scenario:
     """All that is decided before a run; what is decided in it comes from the seed's streams, a fault each.
 
-    Times are in seconds. `rates` are of the faults that the run has; after `lasts_s` nothing
+    Times are in seconds; a clip takes `usual_s` at most where nothing strikes.
+    `rates` are of the faults that the run has; after `lasts_s` nothing
     strikes any more.
     """
 
@@ -82,6 +84,7 @@ class Scenario:
     batch_size: int
     room: int
     slots: int
+    usual_s: float
     lasts_s: float
     rates: Mapping[str, float]
     actions: tuple[Action, ...]
@@ -105,18 +108,19 @@ _PLOTS: Mapping[str, tuple[str, ...]] = {
     "any": (),
     "deadline": ("disorder", "slow job", "network slow", "webhooks"),
     "edits": ("disorder", "slow job", "store slow"),
+    "cancels": ("network slow", "throttled"),
     "sending": ("answer lost", "request lost", "busy after", "archive lags"),
 }
 
 
 def drawn(seed: int, aims: Collection[str] = ()) -> Scenario:
-    """Draw what happens; with `aims`, a run that has these faults and plots among others."""
+    """Draw what happens; `aims` are faults and plots that it has in any case, at their highest rates."""
     draw = Random(f"{seed}/scenario")
     clip_timeout_s = draw.choice([300, 300, 600, 1800])
-    plots = [plot for plot in _PLOTS if plot in aims] or ["any", *_PLOTS]
+    plots = [plot for plot in (*_PLOTS, "moves") if plot in aims] or ["any", *_PLOTS]
     plot = draw.choice(plots)
     chance_of_each = draw.choice([0.05, 0.2, 0.4])
-    wanted = {*_PLOTS[plot], *aims}
+    wanted = {*_PLOTS.get(plot, ()), *aims}
     names = [name for name in FAULTS if draw.random() < chance_of_each or name in wanted]
     if draw.random() < 0.7 and "webhooks" not in names:
         names.append("webhooks")
@@ -130,8 +134,11 @@ def drawn(seed: int, aims: Collection[str] = ()) -> Scenario:
         batch_size=draw.choice([1, 2, 25]),
         room=draw.choice([1, 2, 4]),
         slots=draw.choice([1, 2]),
+        usual_s=draw.choice([45.0, 180.0]),
         lasts_s=round(draw.uniform(0.2, 2.5) * clip_timeout_s, 1),
-        rates={name: round(draw.uniform(*FAULTS[name]), 4) for name in names},
+        rates={
+            name: FAULTS[name][1] if name in aims else round(draw.uniform(*FAULTS[name]), 4) for name in names
+        },
         actions=_actions(draw, plot, clip_timeout_s),
     )
 
@@ -139,16 +146,21 @@ def drawn(seed: int, aims: Collection[str] = ()) -> Scenario:
 def _actions(draw: Random, plot: str, clip_timeout_s: int) -> tuple[Action, ...]:
     """Draw what people do: at first, one upon another, around the end of a clip's time and of its doubt."""
     actions = [Action(0.0, "generate", 0, 1.0)]
-    verbs: Sequence[Verb] = ["generate", "generate", "retry", "retry", "check", "check", "edit", "choose"]
+    verbs: Sequence[Verb] = ["generate", "generate", "retry", "check", "edit", "choose", "reorder", "cancel"]
     counts, moments = [1, 2, 4, 8], [0.0, 5.0, 30.0, clip_timeout_s, clip_timeout_s, 2 * clip_timeout_s]
     if plot == "deadline":
-        verbs, counts, moments = (
-            ["generate", "retry", "retry", "check"],
-            [4, 8, 12],
-            [clip_timeout_s, 2 * clip_timeout_s],
-        )
+        verbs, counts = ["generate", "retry", "retry", "check"], [4, 8, 12]
+        moments = [clip_timeout_s, 2 * clip_timeout_s]
+        # So that the clips' times do not all end at once.
+        edited_at = draw.uniform(2.0, 20.0)
+        actions += [Action(edited_at, "edit", 1, 0.1), Action(edited_at + 1.0, "generate", 0, 1.0)]
     elif plot == "edits":
-        verbs, counts, moments = ["generate", "generate", "edit"], [4, 8, 12], [0.0, clip_timeout_s]
+        verbs, counts = ["generate", "generate", "edit", "edit", "reorder"], [4, 8, 12]
+        moments = [0.0, 30.0, clip_timeout_s]
+    elif plot == "moves":
+        verbs, counts, moments = ["reorder"], [20], [30.0, 40.0]
+    elif plot == "cancels":
+        verbs, counts, moments = ["generate", "retry", "cancel", "cancel"], [4, 8], [0.0, 5.0, 60.0]
     for _ in range(draw.choice(counts)):
         around = draw.choice([*moments, actions[-1].at_s])
         spread = draw.choice([0.1, 1.0, 15.0, 60.0])

@@ -99,10 +99,10 @@ class World:
         def pick(ready: int) -> int:
             return order.randrange(min(ready, 8)) if order.random() < disorder else 0
 
-        self.loop = SimulatedLoop(pick, self._look, _MOST_STEPS)
+        self.loop = SimulatedLoop(pick, self._look, _MOST_STEPS, ServiceError)
         jobs: dict[str, list[Job]] = {}
         heard: dict[str, list[tuple[float, str]]] = {}
-        unsteady = ("killed", "stopped", "store slow", "store busy", "store unclear")
+        store_works = not any(map(scenario.has, ("store slow", "store busy", "store unclear")))
         off = timedelta(seconds=2 * _CLOCKS_OFF_S if scenario.has("clocks off") else 1)
         self.ledger = Ledger(
             self.path,
@@ -111,7 +111,8 @@ class World:
             heard,
             self.loop.time,
             self._only_throttled,
-            not any(map(scenario.has, unsteady)),
+            store_works and not (scenario.has("killed") or scenario.has("stopped")),
+            store_works,
             (API_KEY, WEBHOOK_SECRET),
             self.now,
             timedelta(seconds=scenario.clip_timeout_s),
@@ -126,6 +127,7 @@ class World:
             self.note,
             self.loop.violate,
             scenario.room,
+            scenario.usual_s,
             scenario.clip_timeout_s,
             API_KEY,
             jobs,
@@ -293,7 +295,7 @@ class World:
 
     def _taken(self, task: Mapping[str, Any]) -> None:
         row = self.ledger.rows.get(str(task["taskUUID"]))
-        if row is None or not row["sends"]:
+        if row is None or not row["sends"] or row["failure_kind"] == "withdrawn":
             self.loop.violate(
                 f"ledger first: {task['taskUUID']} reaches Runware, its row says {row and row['sends']}"
             )

@@ -304,6 +304,16 @@ def test_last_look_without_an_answer_is_tried_again_for_two_minutes() -> None:
     assert isinstance(at_deadline(clip(), unanswered, NOON + timedelta(minutes=32), POLICY), Expired)
 
 
+def test_refusal_that_answers_one_of_two_sends_is_presumed_only() -> None:
+    """The other may have been taken, also where another copy sent it while this answer was on its way."""
+    twice = clip(sends=2, last_sent_at=NOON)
+    assert moved(twice, FAILURE, SettledBy.SUBMISSION).presumed_failed
+    assert not moved(replace(twice, sends=1), FAILURE, SettledBy.SUBMISSION).presumed_failed
+    assert not moved(replace(twice, throttled=1), FAILURE, SettledBy.SUBMISSION).presumed_failed
+    timed_out = failed(twice, FailureKind.TIMEOUT)
+    assert after(timed_out, FAILURE, SettledBy.SUBMISSION) is Refusal.ALREADY_SETTLED
+
+
 def test_video_at_a_refused_host_is_named_when_time_is_over() -> None:
     end = at_deadline(
         clip(),
