@@ -1,5 +1,6 @@
 """What more than one suite asks for. None of it is started before a test asks."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,11 @@ import pytest
 if TYPE_CHECKING:
     from tests.postgres import Postgres
     from tests.postgrest import Supabase
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Give how many workers run the tests: two a core, since they wait as long as they compute."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

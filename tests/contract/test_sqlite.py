@@ -61,9 +61,10 @@ async def test_file_of_the_first_release_keeps_its_projects_and_gains_owners(tmp
 
 
 async def test_missing_folder_is_told_and_not_created(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match=r"clips\.db failed"):
+    with pytest.raises(StoreUnavailable, match=r"DATABASE_PATH is wrong: the folder .*nowhere is missing"):
         async with SQLiteStore(tmp_path / "nowhere" / "clips.db"):
             pass
+    assert not (tmp_path / "nowhere").exists()
 
 
 async def test_database_knows_every_state_that_a_clip_can_be_in(tmp_path: Path) -> None:

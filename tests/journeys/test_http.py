@@ -445,7 +445,11 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     expected |= {"/projects", "/projects/{project_id}", "/projects/{project_id}/events"}
     expected |= {"/cancel-clips", "/functions/v1/cancel-clips"}
     expected |= {"/projects/{project_id}/clips/{scene}.mp4"}
-    expected |= {"/projects/{project_id}/restore", "/projects/{project_id}/copies"}
+    expected |= {
+        "/projects/{project_id}/restore",
+        "/projects/{project_id}/copies",
+        "/projects/{project_id}/quotes",
+    }
     expected |= {"/studio/config", "/studio/estimates", "/uploads", "/uploads/{name}"}
     expected |= {"/webhooks/runware", "/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == expected
