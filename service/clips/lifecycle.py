@@ -130,7 +130,7 @@ def _time_out(clip: Clip, outcome: Outcome, policy: Policy) -> Failure:
 
 
 def awaits_room(clip: Clip) -> bool:
-    """Whether Runware has refused each send for the moment, so that there is nothing to ask it about."""
+    """Whether Runware has refused each send for the moment, so that it should know nothing of the task."""
     return clip.status is ClipStatus.SUBMITTING and clip.throttled > 0 and not clip.maybe_taken
 
 

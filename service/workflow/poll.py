@@ -19,7 +19,15 @@ from service.clips.lifecycle import (
     transition,
 )
 from service.clips.models import Clip, SettledBy
-from service.clips.outcomes import Absent, Outcome, Unclear, Unknown, VideoRefused
+from service.clips.outcomes import (
+    Absent,
+    Acknowledged,
+    Outcome,
+    Succeeded,
+    Unclear,
+    Unknown,
+    VideoRefused,
+)
 from service.errors import StoreUnavailable
 from service.workflow.background import Background
 from service.workflow.inquiry import Inquiry
@@ -132,8 +140,11 @@ class Poller:
         return await self.store.claim(self._owner, started, leased_until, _CLAIM_LIMIT)
 
     async def _look_at(self, clips: Sequence[Clip]) -> None:
-        # Of a task that was never taken Runware knows nothing.
-        outcomes = await self.inquiry.look([clip for clip in clips if not awaits_room(clip)], _ASK_WITHIN)
+        now = self.clock()
+        # Runware is asked for a task without room, too, before that is sent again: a proxy may have repeated
+        # the request, and handed on the refusal of the second copy.
+        asked = [clip for clip in clips if not awaits_room(clip) or may_send_again(clip, now, self.policy)]
+        outcomes = await self.inquiry.look(asked, _ASK_WITHIN)
         now = self.clock()
         events: list[Event] = []
         send_again: list[Clip] = []
@@ -157,7 +168,9 @@ class Poller:
             self.background.start(self.submitter.submit(send_again), "send again")
 
     def _is_to_be_sent(self, clip: Clip, outcome: Outcome, now: datetime) -> bool:
-        not_taken = isinstance(outcome, Unknown) or awaits_room(clip)
+        # The archive may show the very refusal after which the clip awaits room: no end counts then.
+        was_taken = isinstance(outcome, Acknowledged | Succeeded | VideoRefused)
+        not_taken = isinstance(outcome, Unknown) or (awaits_room(clip) and not was_taken)
         return not_taken and may_send_again(clip, now, self.policy)
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:

@@ -22,7 +22,7 @@ from service.clips.models import (
     SceneKey,
     SettledBy,
 )
-from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Throttled, Unclear
+from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Succeeded, Throttled, Unclear
 from service.clips.ownership import Operator
 from service.errors import ProviderUnavailable
 from service.metrics import Metrics
@@ -42,6 +42,9 @@ from tests.contract.conftest import Edit
 from tests.doubles import NO_TRACE, ScriptedProvider
 
 ME = Operator()
+SUCCESS = Succeeded("https://vm.runware.ai/video/1.mp4", 0.8)
+NO_ROOM = Throttled(Failure(FailureKind.PROVIDER, "rateLimit", "Too many tasks."))
+REFUSED = Failed(Failure(FailureKind.REJECTED, "tooMany", "Too many tasks."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,3 +393,36 @@ async def test_queued_clip_of_a_removed_scene_is_not_sent(scene: Scene) -> None:
     await scene.poller.background.drain(5)
     assert one.task_uuid not in scene.provider.submitted
     assert len(scene.provider.submitted) == 1
+
+
+@pytest.mark.parametrize("found", [SUCCESS, Acknowledged()], ids=["finished", "under way"])
+async def test_task_that_a_repeated_request_had_taken_is_not_sent_again_after_its_pause(
+    scene: Scene, found: Outcome
+) -> None:
+    """A proxy that repeats a request hands on the refusal of the second copy alone."""
+    scene.provider.outcome = NO_ROOM
+    await scene.generate()
+    assert {clip.throttled for clip in await scene.clips()} == {1}
+    scene.provider.outcome = found
+    scene.provider.submitted.clear()
+    scene.clock.advance(minutes=3)
+    await scene.poller.tick()
+    assert scene.provider.submitted == []
+    expected = ClipStatus.SUCCEEDED if found is SUCCESS else ClipStatus.PENDING
+    assert {clip.status for clip in await scene.clips()} == {expected}
+
+
+@pytest.mark.parametrize(
+    "archived", [NO_TRACE, Unclear("The archive is away."), REFUSED], ids=["no trace", "unclear", "refusal"]
+)
+async def test_task_without_room_is_sent_again_unless_it_is_known_to_be_taken(
+    scene: Scene, archived: Outcome
+) -> None:
+    scene.provider.outcome = NO_ROOM
+    await scene.generate()
+    scene.provider.outcome, scene.provider.archived = Absent(), archived
+    scene.provider.submitted.clear()
+    scene.clock.advance(minutes=3)
+    await scene.poller.tick()
+    await scene.poller.background.drain(5)
+    assert len(scene.provider.submitted) == 2

@@ -119,8 +119,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "nothing is sent for which a video is there",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "sends = :sends OR NOT EXISTS", "true OR NOT EXISTS"),
-        aims=("deadline", "store slow"),
-        near=233,
+        aims=("deadline", "throttled", "store slow"),
+        near=79,
     ),
     Safeguard(
         "withdrawal before the late video is stored",
@@ -332,7 +332,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "nobody asked about it: it is in doubt",
         _change(f"{_GENERATE}._resolve_doubts", "waits[clip.fingerprint] = _NOT_ASKED_ABOUT", "pass"),
         aims=("deadline", "lost job"),
-        near=119,
+        near=206,
     ),
     Safeguard(
         "lease of projects",
