@@ -2,8 +2,9 @@
 import { asCall, choiceFields, covering, defaultChoice } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
 import { keptFrame } from "./drafts.js";
+import { ordering } from "./order.js";
 import { pairFiles } from "./pairs.js";
-import { ENDS, isBegun, isSceneDragged, sceneDraft } from "./scene-draft.js";
+import { ENDS, isBegun, sceneDraft } from "./scene-draft.js";
 import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
 import { askPrices, priced } from "./price.js";
 import { age, plural } from "./words.js";
@@ -27,6 +28,7 @@ export function openCreate({ clips, config, drafts }) {
 
   const list = h("ol", { class: "drafts" });
   const said = h("p", { class: "unseen", role: "status" });
+  const order = ordering({ list, items: scenes, said, name: (_, position) => `scene ${position}`, onChange: update });
   const problem = h("p", { class: "field-problem", role: "alert" });
   const leftOut = h("div", { class: "notices left-out", role: "alert" });
   const unpaired = h("div", { class: "notices unpaired", role: "status" });
@@ -106,9 +108,10 @@ export function openCreate({ clips, config, drafts }) {
   const prices = askPrices(clips, config.models, update);
 
   function add() {
-    const scene = sceneDraft({ clips, config, choice, onChange: update, move, place, remove, moveFrame });
+    const scene = sceneDraft({ clips, config, choice, order, onChange: update, remove, moveFrame });
     scenes.push(scene);
     list.append(scene.element);
+    order.label();
     update();
     return scene;
   }
@@ -158,23 +161,6 @@ export function openCreate({ clips, config, drafts }) {
   const loneText = ({ file, scene, end }) =>
     `${file.name} has no partner: scene ${scenes.indexOf(scene) + 1} still needs its ${otherEnd(end)} frame.`;
 
-  function move(scene, step, focus) {
-    const to = scenes.indexOf(scene) + step;
-    if (to < 0 || to >= scenes.length) return;
-    place(scene, scenes[to]);
-    (focus.disabled ? scene.element.querySelector(".grip") : focus).focus();
-    setText(said, `Moved to position ${to + 1} of ${scenes.length}.`);
-  }
-
-  function place(scene, besides) {
-    const to = scenes.indexOf(besides);
-    if (!scenes.includes(scene) || to < 0) return;
-    scenes.splice(scenes.indexOf(scene), 1);
-    scenes.splice(to, 0, scene);
-    list.insertBefore(scene.element, scenes[to + 1]?.element ?? null);
-    update();
-  }
-
   /** Moves a frame to the slot before or after it; the frame that is there takes its place. */
   function moveFrame(slot, step) {
     const slots = scenes.flatMap((scene) => ENDS.map((end) => scene[end]));
@@ -187,6 +173,7 @@ export function openCreate({ clips, config, drafts }) {
   function takeOut(scene) {
     scenes.splice(scenes.indexOf(scene), 1);
     scene.element.remove();
+    order.label();
     for (const end of ENDS) scene[end].forget();
   }
 
@@ -264,7 +251,7 @@ export function openCreate({ clips, config, drafts }) {
 
   function update() {
     keepSoon();
-    scenes.forEach((scene, index) => scene.label(index + 1, scenes.length));
+    scenes.forEach((scene, index) => scene.label(index + 1));
     const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
     const { durations_s: offered } = choice.model;
     const seconds = complete.reduce((sum, scene) => sum + covering(scene.duration, offered), 0);
@@ -334,7 +321,7 @@ export function openCreate({ clips, config, drafts }) {
     files.value = "";
   });
   dialog.addEventListener("dragover", (event) => {
-    if (isSceneDragged() || isFrameDragged()) return;
+    if (order.isDragging() || isFrameDragged()) return;
     event.preventDefault();
     drop.classList.add("over");
   });

@@ -3,7 +3,8 @@ import { h, icon, setText } from "./dom.js";
 
 /**
  * Orders `items`, which are in the list by their `element`s. `controls` makes those of an item, `name` says what it is
- * called, such as "scene 2"; `onChange` is called after each change. What was moved by keys is told in `said`.
+ * called, such as "scene 2"; `onChange` is called after each change. What was moved by keys is told in `said`. After
+ * items were added or removed, `label` names the controls anew.
  */
 export function ordering({ list, items, said, name, onChange }) {
   let dragged = null;
@@ -74,5 +75,5 @@ export function ordering({ list, items, said, name, onChange }) {
     });
   }
 
-  return { controls, watchDrags, label };
+  return { controls, watchDrags, label, isDragging: () => dragged !== null };
 }

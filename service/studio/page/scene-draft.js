@@ -4,31 +4,27 @@ import { h, icon, setText } from "./dom.js";
 import { frameSlot, swapFrames } from "./slots.js";
 
 export const ENDS = ["first", "last"];
-// The scene that is being dragged to another place.
-let dragged = null;
-
-export const isSceneDragged = () => dragged !== null;
 
 /**
- * Makes a scene. `onChange` is called after each change of it; `move(scene, step, focus)`, `place(scene, besides)` and
- * `remove(scene)` change its place, `moveFrame(slot, step)` that of a frame.
+ * Makes a scene, whose place is changed by `order`. `onChange` is called after each change of it; `remove(scene)` takes
+ * it out, `moveFrame(slot, step)` changes the place of a frame.
  */
-export function sceneDraft({ clips, config, choice, onChange, move, place, remove, moveFrame }) {
+export function sceneDraft({ clips, config, choice, order, onChange, remove, moveFrame }) {
   const slot = (name) =>
-    frameSlot({ clips, config, name, onChange: changed, onMove: moveFrame, takesDrops: () => !dragged });
+    frameSlot({ clips, config, name, onChange: changed, onMove: moveFrame, takesDrops: () => !order.isDragging() });
   const scene = { first: slot("First frame"), last: slot("Last frame"), duration: 0, follow, label, restore };
-  let labelled = "";
+  let labelled = 0;
   const id = `scene-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
   const number = h("span", { class: "draft-number" });
   const prompt = h("textarea", { id, rows: "3", placeholder: "What happens between the two frames?" });
   const durations = h("div", {});
   const otherSeconds = h("p", { class: "field-warning" });
-  const quiet = (name, onclick) =>
-    h("button", { type: "button", class: "quiet icon-only", onclick }, icon(name));
-  const grip = h("button", { type: "button", class: "quiet icon-only grip", draggable: "true" }, icon("grip"));
-  const up = quiet("up", () => move(scene, -1, up));
-  const down = quiet("down", () => move(scene, 1, down));
-  const removal = quiet("remove", () => remove(scene));
+  const { grip, up, down } = order.controls(scene);
+  const removal = h(
+    "button",
+    { type: "button", class: "quiet icon-only", onclick: () => remove(scene) },
+    icon("remove"),
+  );
   const swap = h("button", { type: "button", class: "quiet", onclick: swapBoth }, icon("swap"), "Swap");
   scene.element = h(
     "li",
@@ -77,22 +73,17 @@ export function sceneDraft({ clips, config, choice, onChange, move, place, remov
       }),
     );
     setText(otherSeconds, secondsText(scene.duration, choice.model));
-    labelled = "";
+    labelled = 0;
   }
 
-  /** Names all controls after the scene's place among so many. */
-  function label(position, count) {
-    if (labelled === `${position} of ${count}`) return;
-    labelled = `${position} of ${count}`;
+  /** Names the scene, and its own controls, after its place. */
+  function label(position) {
+    if (labelled === position) return;
+    labelled = position;
     setText(number, `Scene ${position}`);
-    grip.setAttribute("aria-label", `Move scene ${position}: drag, or press arrow up or down`);
-    up.setAttribute("aria-label", `Move scene ${position} up`);
-    down.setAttribute("aria-label", `Move scene ${position} down`);
     removal.setAttribute("aria-label", `Remove scene ${position}`);
     swap.setAttribute("aria-label", `Swap frames of scene ${position}`);
     durations.firstChild.setAttribute("aria-label", `Duration of scene ${position}`);
-    up.disabled = position === 1;
-    down.disabled = position === count;
     for (const end of ENDS) scene[end].label(`scene ${position}`);
   }
 
@@ -104,27 +95,7 @@ export function sceneDraft({ clips, config, choice, onChange, move, place, remov
     follow();
   }
 
-  grip.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    move(scene, step, grip);
-  });
-  grip.addEventListener("dragstart", (event) => {
-    dragged = scene;
-    event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setDragImage(scene.element, 20, 20);
-    scene.element.classList.add("dragged");
-  });
-  grip.addEventListener("dragend", () => {
-    dragged = null;
-    scene.element.classList.remove("dragged");
-  });
-  scene.element.addEventListener("dragover", (event) => {
-    if (!dragged || dragged === scene) return;
-    event.preventDefault();
-    place(dragged, scene);
-  });
+  order.watchDrags(scene);
   follow();
   swap.disabled = true;
   return scene;
