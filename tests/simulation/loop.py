@@ -20,7 +20,7 @@ Pick = Callable[[int], int]
 
 
 class Stuck(AssertionError):
-    """Nothing is ready and no timer runs: whoever waits does so for ever."""
+    """Nothing is ready and no timer runs: what waits would wait for ever."""
 
 
 class Violation(AssertionError):
@@ -69,7 +69,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._closed = False
         self._ready: list[tuple[int, int, asyncio.Handle]] = []
         self._dropped: list[tuple[int, int, asyncio.Handle]] = []
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle, Callable[..., object], Context]] = []
         self._numbers = count(1)
         self._dead: set[int] = set()
         self._lanes: dict[Executor | None, int] = {}
@@ -157,16 +157,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _collect_due(self) -> None:
         while self._timers and (self._timers[0][0] <= self._now or self._timers[0][2].cancelled()):
-            _, _, handle = heapq.heappop(self._timers)
-            if not handle.cancelled():
-                self._enqueue(handle._callback, handle)  # type: ignore[attr-defined] # it has no public name
+            _, _, timer, callback, context = heapq.heappop(self._timers)
+            if not timer.cancelled():
+                self._enqueue(callback, timer, context)
 
-    def _enqueue(self, callback: Callable[..., object], handle: asyncio.Handle, lane: int = 0) -> None:
+    def _enqueue(
+        self, callback: Callable[..., object], handle: asyncio.Handle, context: Context, lane: int = 0
+    ) -> None:
         owner = getattr(callback, "__self__", None)
         if isinstance(owner, NumberedTask):
             lane = owner.number
-        host = handle._context.get(HOST, 0)  # type: ignore[attr-defined] # it has no public name
-        self._ready.append((lane, host, handle))
+        self._ready.append((lane, context.get(HOST, 0), handle))
 
     # What asyncio asks of a loop.
 
@@ -176,8 +177,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def call_soon(
         self, callback: Callable[[Unpack[Args]], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
+        context = copy_context() if context is None else context
         handle = asyncio.Handle(callback, args, self, context)
-        self._enqueue(callback, handle)
+        self._enqueue(callback, handle, context)
         return handle
 
     call_soon_threadsafe = call_soon
@@ -198,8 +200,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Args,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        context = copy_context() if context is None else context
         timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        heapq.heappush(self._timers, (when, next(self._numbers), timer, callback, context))
         return timer
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -235,7 +238,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._on_work()
 
         lane = self._lanes.setdefault(executor, -len(self._lanes) - 1)
-        self._enqueue(work, asyncio.Handle(work, (), self, None), lane)
+        context = copy_context()
+        self._enqueue(work, asyncio.Handle(work, (), self, context), context, lane)
         return future
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
