@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.clips.catalogue import Catalogue
 from service.clips.listing import search_words
-from service.clips.models import Choice, ProjectId, SceneKey, TaskUUID
+from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller, Operator
 from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
@@ -110,9 +110,9 @@ class Handlers:
         call = await read_model(request, GenerateCall)
         project_id = _told(request, call.project_id)
         if call.adopt:
-            return generate_answer(project_id, await self.adopter.adopt(project_id, caller, call.choice))
+            return generate_answer(project_id, await self.adopter.adopt(project_id, caller, call.new_choice))
         scenes = _scene_keys(call.scenes)
-        generated = await self.generator.generate(project_id, caller, call.choice, scenes)
+        generated = await self.generator.generate(project_id, caller, call.new_choice, scenes)
         return generate_answer(project_id, generated)
 
     async def retry_clips(self, request: Request, caller: Caller) -> GenerateAnswer:
@@ -184,8 +184,7 @@ class Handlers:
     async def quote_project(self, request: Request, caller: Caller) -> ProjectQuotes:
         """Tell what making a project's clips would cost with another model, resolution or sound."""
         query = read_query(request, QuotesQuery)
-        choice = Choice(query.model, query.resolution, query.audio)
-        state = await self.projects.with_choice(_named_project(request), caller, choice)
+        state = await self.projects.with_choice(_named_project(request), caller, query.choice)
         return ProjectQuotes.of(state, await self._installation())
 
     async def download_clip(self, request: Request, caller: Caller) -> Response:

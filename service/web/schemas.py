@@ -117,7 +117,20 @@ class ProjectCall(BaseModel):
         return body
 
 
-class GenerateCall(ProjectCall):
+class Chosen(BaseModel):
+    """What is chosen to make clips with; what is null or missing stays as it was."""
+
+    model: Text | None = None
+    resolution: Text | None = None
+    audio: bool | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """Give it as the workflow takes it."""
+        return Choice(self.model, self.resolution, self.audio)
+
+
+class GenerateCall(Chosen, ProjectCall):
     """Names the project and what is chosen for it; what is null or missing stays as it was.
 
     A `model` begins anew: resolution and audio that are not named beside it are the installation's. With
@@ -125,9 +138,6 @@ class GenerateCall(ProjectCall):
     and buys nothing: it is about all of them.
     """
 
-    model: Text | None = None
-    resolution: Text | None = None
-    audio: bool | None = None
     scenes: list[SceneName] | None = Field(default=None, min_length=1, max_length=MAX_SCENES)
     adopt: bool = False
 
@@ -138,10 +148,9 @@ class GenerateCall(ProjectCall):
         return self
 
     @property
-    def choice(self) -> Choice | None:
+    def new_choice(self) -> Choice | None:
         """What is chosen, None where nothing is."""
-        choice = Choice(self.model, self.resolution, self.audio)
-        return None if choice == Choice() else choice
+        return None if self.choice == Choice() else self.choice
 
 
 class RetryCall(ProjectCall):
@@ -184,12 +193,8 @@ class ProjectsQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MAX_PROJECTS)] = 100
 
 
-class QuotesQuery(BaseModel):
+class QuotesQuery(Chosen):
     """What to quote a project with: what is not named is as `generate-clips` would have it."""
-
-    model: Text | None = None
-    resolution: Text | None = None
-    audio: bool | None = None
 
 
 class WebhookQuery(BaseModel):

@@ -7,13 +7,9 @@ from service.clips.outcomes import Unwanted
 from service.clips.ownership import Caller
 from service.clips.planning import Planner, frame_problems, scene_order
 from service.clips.progress import Progress, progress
-from service.errors import SceneNotFound
 from service.workflow.ports import Store
-from service.workflow.projects import existing_project
+from service.workflow.projects import existing_project, refuse_unknown_scenes
 from service.workflow.settlement import Event, Settler
-
-# Enough for a person to see what was meant.
-_MOST_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +42,7 @@ class Canceller:
         current = await self.store.current_clips(project_id)
         problems = frame_problems(project, self.planner.frame_rules)
         known = problems.keys() | {clip.scene for clip in current}
-        if unknown := sorted(set(scenes or ()) - known):
-            raise SceneNotFound(
-                f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
-                "Nothing was cancelled: name scenes that it has."
-            )
+        refuse_unknown_scenes(project_id, scenes or (), known, "cancelled")
         under_way = [one for one in await self.store.all_clips(project_id) if not one.status.settled]
         asked = {clip.scene for clip in under_way if clip.scene in known} if scenes is None else scenes
         await self.withdraw(clip for clip in under_way if clip.scene in asked)

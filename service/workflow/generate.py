@@ -43,12 +43,11 @@ from service.errors import (
     ProjectEdited,
     ProviderRefused,
     ProviderUnavailable,
-    SceneNotFound,
     StoreUnavailable,
 )
 from service.workflow.inquiry import Inquiry
 from service.workflow.ports import Clock, Store
-from service.workflow.projects import existing_project
+from service.workflow.projects import existing_project, refuse_unknown_scenes
 from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
 
@@ -150,16 +149,12 @@ class Generator:
         can't be asked; ProjectBusy, if another call keeps asking for longer than a person waits;
         ProjectEdited, if edit follows on edit; StoreUnavailable.
         """
-        if scenes is not None:
-            # Before the choice is stored, of which a refused call must leave no trace.
-            project = await existing_project(self.store, project_id, caller)
-            _refuse_unknown(project_id, scenes, frame_problems(project, self.planner.frame_rules), "made")
         if choice is not None:
-            await self.choose(project_id, caller, choice)
+            await self.choose(project_id, caller, choice, scenes or ())
 
         def scenes_to_make(planned: Plan) -> Collection[SceneKey]:
             problems = _scene_problems(planned)
-            _refuse_unknown(project_id, scenes or (), problems, "made")
+            refuse_unknown_scenes(project_id, scenes or (), problems, "made")
             wanted = {scene: said for scene, said in problems.items() if scenes is None or scene in scenes}
             if None not in wanted.values():
                 raise FramesNotReady(_not_ready({scene: said for scene, said in wanted.items() if said}))
@@ -178,7 +173,7 @@ class Generator:
 
         def failed_scenes(planned: Plan) -> Collection[SceneKey]:
             problems = _scene_problems(planned)
-            _refuse_unknown(project_id, scenes or (), problems, "retried")
+            refuse_unknown_scenes(project_id, scenes or (), problems, "retried")
             shown = progress(before.values(), problems).scenes
             return {s.scene for s in shown if s.status == "failed" and (scenes is None or s.scene in scenes)}
 
@@ -209,9 +204,15 @@ class Generator:
             new = await self._record(order, doubts, owner)
         return await self._submit(order, new, doubts)
 
-    async def choose(self, project_id: ProjectId, caller: Caller, choice: Choice) -> None:
-        """Make a choice the project's. Raises ProjectNotFound, ChoiceRefused and StoreUnavailable."""
+    async def choose(
+        self, project_id: ProjectId, caller: Caller, choice: Choice, scenes: Collection[SceneKey] = ()
+    ) -> None:
+        """Make a choice the project's, for a call that names these of its scenes.
+
+        Raises ProjectNotFound; SceneNotFound; ChoiceRefused; StoreUnavailable. None of them leaves a trace.
+        """
         project = await existing_project(self.store, project_id, caller)
+        refuse_unknown_scenes(project_id, scenes, frame_problems(project, self.planner.frame_rules), "made")
         chosen = choice.over(project.choice)
         self.planner.catalogue.settings(chosen)
         await self.store.choose(project_id, chosen, self.clock())
@@ -342,16 +343,6 @@ def _seconds_notes(planned: Plan) -> dict[SceneKey, str]:
         for request in planned.requests
         if request.scene in planned.wanted_s
     }
-
-
-def _refuse_unknown(
-    project_id: ProjectId, named: Collection[SceneKey], known: Collection[SceneKey], done: str
-) -> None:
-    if unknown := sorted(set(named) - set(known)):
-        raise SceneNotFound(
-            f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
-            f"Nothing was {done}: name scenes that it has."
-        )
 
 
 def _not_ready(problems: Mapping[SceneKey, str]) -> str:

@@ -1,6 +1,6 @@
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,8 +24,11 @@ from service.clips.planning import Planner, frame_problems
 from service.clips.progress import Progress, progress
 from service.clips.quotes import Asked, Quote, asked_for, in_question, outdated, quotes, standing
 from service.clips.titles import copy_title, retitled, title
-from service.errors import ClipNotReady, ProjectDeleted, ProjectNotFound, Unauthorized
+from service.errors import ClipNotReady, ProjectDeleted, ProjectNotFound, SceneNotFound, Unauthorized
 from service.workflow.ports import Changes, Clock, Duplicate, ProjectDraft, Store
+
+# Enough for a person to see what was meant.
+_MOST_LISTED = 20
 
 
 async def known_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
@@ -49,6 +52,17 @@ async def existing_project(store: Store, project_id: ProjectId, caller: Caller) 
     if project.deleted_at is not None:
         raise ProjectDeleted(project_id, project.deleted_at)
     return project
+
+
+def refuse_unknown_scenes(
+    project_id: ProjectId, named: Collection[SceneKey], known: Collection[SceneKey], done: str
+) -> None:
+    """Raise SceneNotFound if a call names a scene that the project lacks; `done` is what was not done."""
+    if unknown := sorted(set(named) - set(known)):
+        raise SceneNotFound(
+            f"Project {project_id} has no scene {', '.join(unknown[:_MOST_LISTED])}. "
+            f"Nothing was {done}: name scenes that it has."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +156,18 @@ async def read_state(store: Store, project_id: ProjectId, caller: Caller, planne
 
     Raises ProjectNotFound, ProjectDeleted and StoreUnavailable.
     """
+    return await with_older(store, await _without_older(store, project_id, caller, planner))
+
+
+async def _without_older(
+    store: Store, project_id: ProjectId, caller: Caller, planner: Planner
+) -> ProjectState:
     found = await store.changes({project_id: 0})
     # The row is read after the changes: what was edited in between is told again, never missed.
     project = await existing_project(store, project_id, caller)
     if project_id not in found:
         raise ProjectNotFound(project_id)
-    return await with_older(store, ProjectState.of(project, found[project_id], planner))
+    return ProjectState.of(project, found[project_id], planner)
 
 
 async def with_older(store: Store, state: ProjectState) -> ProjectState:
@@ -253,7 +273,7 @@ class Projects:
 
         Raises ChoiceRefused beside what `detail` does.
         """
-        state = await self.detail(project_id, caller)
+        state = await _without_older(self.store, project_id, caller, self.planner)
         chosen = replace(state.project, choice=choice.over(state.project.choice))
         self.planner.catalogue.settings(chosen.choice)
         asked = asked_for(chosen, self.planner)
