@@ -1,5 +1,6 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
 import { asCall, choiceFields, covering, defaultChoice } from "./choice.js";
+import { closing } from "./closing.js";
 import { h, icon, setText } from "./dom.js";
 import { keptFrame } from "./drafts.js";
 import { ordering } from "./order.js";
@@ -24,7 +25,6 @@ export function openCreate({ clips, config, drafts }) {
   let made = null;
   let keeping = 0;
   let offered = drafts.read();
-  let focusedBefore = null;
 
   const list = h("ol", { class: "drafts" });
   const said = h("p", { class: "unseen", role: "status" });
@@ -72,7 +72,7 @@ export function openCreate({ clips, config, drafts }) {
       h("h2", { id: "create-title" }, "Create video"),
       h(
         "button",
-        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: close },
+        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => close() },
         icon("remove"),
       ),
     ),
@@ -105,6 +105,14 @@ export function openCreate({ clips, config, drafts }) {
   );
   const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
 
+  const { ask, close } = closing({
+    dialog,
+    question,
+    keepEditing,
+    foot,
+    isBusy: () => busy,
+    isClean: () => isEmpty(),
+  });
   const prices = askPrices(clips, config.models, update);
 
   function add() {
@@ -223,20 +231,6 @@ export function openCreate({ clips, config, drafts }) {
     update();
   }
 
-  /** Closes the dialog; asks before, where something would be lost. */
-  function close() {
-    if (busy) return;
-    if (isEmpty()) dialog.close();
-    else ask(true);
-  }
-
-  function ask(whether) {
-    if (whether) focusedBefore = document.activeElement;
-    question.hidden = !whether;
-    foot.hidden = whether;
-    (whether ? keepEditing : focusedBefore).focus();
-  }
-
   function discard() {
     // What is offered still was not shown, and stays.
     if (!offered) drafts.drop();
@@ -305,17 +299,6 @@ export function openCreate({ clips, config, drafts }) {
   }
 
   form.addEventListener("input", keepSoon);
-  // A second press of Escape would close the dialog in spite of a listener for "cancel" alone.
-  dialog.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    event.preventDefault();
-    if (question.hidden) close();
-    else ask(false);
-  });
-  dialog.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    close();
-  });
   files.addEventListener("change", () => {
     takeFiles([...files.files]);
     files.value = "";

@@ -1,4 +1,5 @@
 /** The dialog that edits a scene, or adds one: its frames, the texts of its prompt, its seconds. */
+import { closing } from "./closing.js";
 import { frameControls, secondsControl, textControl, textId } from "./edit-controls.js";
 import { h, icon, setText } from "./dom.js";
 import { fixedParts, isInParts, scenePatch, textFields, wantedSeconds } from "./fields.js";
@@ -21,7 +22,6 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
   let base = null;
   let controls = [];
   let busy = false;
-  let focusedBefore = null;
 
   const button = (text, onclick, kind) => h("button", { type: "button", class: kind, onclick }, text);
   const title = h("h2", { id: "edit-title" });
@@ -57,7 +57,7 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
         title,
         h(
           "button",
-          { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: close },
+          { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => close() },
           icon("remove"),
         ),
       ),
@@ -66,6 +66,14 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
       foot,
     ),
   );
+  const { ask, close } = closing({
+    dialog,
+    question,
+    keepEditing,
+    foot,
+    isBusy: () => busy,
+    isClean: () => !isEdited(),
+  });
   const prices = askPrices(clips, config.models, update);
 
   /** Shows a scene as it is stored in a project. */
@@ -135,20 +143,6 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
     if (quote?.paid && !isEdited()) return 0;
     const seconds = control("seconds");
     return seconds ? prices.of(seconds.value, base.project) : null;
-  }
-
-  /** Closes the dialog; asks before, where something would be lost. */
-  function close() {
-    if (busy) return;
-    if (isEdited()) ask(true);
-    else dialog.close();
-  }
-
-  function ask(whether) {
-    if (whether && question.hidden) focusedBefore = document.activeElement;
-    question.hidden = !whether;
-    foot.hidden = whether;
-    (whether ? keepEditing : focusedBefore).focus();
   }
 
   async function send(andMake) {
@@ -227,17 +221,6 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
   dialog.querySelector("form").addEventListener("submit", (event) => {
     event.preventDefault();
     send(false);
-  });
-  // A second press of Escape would close the dialog in spite of a listener for "cancel" alone.
-  dialog.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    event.preventDefault();
-    if (question.hidden) close();
-    else ask(false);
-  });
-  dialog.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    close();
   });
   dialog.addEventListener("close", () => {
     for (const one of controls) one.leave();
