@@ -48,6 +48,16 @@ async def run_command(
     return process.returncode or 0, output.decode()
 
 
+async def clips(
+    world: World, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a command to its end; one that spends is told to."""
+    yes = ("--yes",) if arguments[0] in ("generate", "retry") else ()
+    return await run_command(
+        *arguments, *yes, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})}
+    )
+
+
 def supabase_variables(supabase: Supabase) -> dict[str, str]:
     """Variables that keep the state in a Supabase project."""
     return {

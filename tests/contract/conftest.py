@@ -1,9 +1,10 @@
 """Each store, for the suites that run on all of them."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +14,8 @@ from service.clips.models import ProjectId
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
 from service.workflow.ports import Store
+from service.workflow.watch import Watcher
+from tests.builders import PLANNER
 from tests.postgrest import Supabase
 
 Rewrite = Callable[[ProjectId, str, object], Awaitable[None]]
@@ -37,6 +40,16 @@ async def supabase_store(supabase: Supabase) -> AsyncIterator[Store]:
 def store(request: pytest.FixtureRequest) -> Store:
     opened: Store = request.getfixturevalue(f"{request.param}_store")
     return opened
+
+
+@pytest.fixture
+async def watcher(store: Store) -> AsyncIterator[Watcher]:
+    watching = Watcher(store, PLANNER)
+    looking = asyncio.create_task(watching.run())
+    yield watching
+    looking.cancel()
+    with suppress(asyncio.CancelledError):
+        await looking
 
 
 @pytest.fixture

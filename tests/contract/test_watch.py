@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from service.stores.sqlite import SQLiteStore
 from service.workflow.ports import Changes, ProjectDraft
 from service.workflow.projects import ProjectState
 from service.workflow.watch import Watcher
-from tests.builders import FAST, NOON, PLANNER, clip, failed, frames
+from tests.builders import FAST, NOON, clip, failed, frames
 
 # What `tests.builders.clip` makes.
 LEAVES = {"description": "A boat leaves.", "duration": 4}
@@ -54,16 +54,6 @@ def paid(state: ProjectState) -> list[SceneKey]:
 async def store(tmp_path: Path) -> AsyncIterator[CountingStore]:
     async with CountingStore(tmp_path / "clips.db") as opened:
         yield opened
-
-
-@pytest.fixture
-async def watcher(store: CountingStore) -> AsyncIterator[Watcher]:
-    watching = Watcher(store, PLANNER)
-    looking = asyncio.create_task(watching.run())
-    yield watching
-    looking.cancel()
-    with suppress(asyncio.CancelledError):
-        await looking
 
 
 async def test_all_watched_projects_are_asked_about_in_one_query(

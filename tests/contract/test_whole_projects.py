@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -279,16 +279,6 @@ async def test_generating_a_duplicate_buys_only_what_did_not_come_along(parts: P
     assert len(parts.provider.submitted) == 3
     await parts.generator.generate(new_id, Operator(), Choice(SETTINGS.model))
     assert len(parts.provider.submitted) == 6
-
-
-@pytest.fixture
-async def watcher(store: Store) -> AsyncIterator[Watcher]:
-    watching = Watcher(store, PLANNER)
-    looking = asyncio.create_task(watching.run())
-    yield watching
-    looking.cancel()
-    with suppress(asyncio.CancelledError):
-        await looking
 
 
 async def test_who_watches_a_project_that_is_deleted_is_sent_away_and_told_why(

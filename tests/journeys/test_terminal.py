@@ -20,7 +20,7 @@ from service.sandbox.server import Sandbox
 from service.serving import listen
 from tests.doubles import answering
 from tests.harness import World, running_world, sandbox_options
-from tests.process import COMMAND, ServiceProcess, environment, run_command
+from tests.process import COMMAND, ServiceProcess, clips, environment, run_command
 
 TOKEN = "token-of-the-service"
 NOBODY = "0b0e7a52-6a53-4f0e-9d8c-000000000001"
@@ -44,16 +44,6 @@ GOOD_AND_BAD = {"1": {"description": "Fine."}, "2": {"description": "[sandbox:fa
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running_world(tmp_path) as running:
         yield running
-
-
-async def clips(
-    world: World, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    """Run a command to its end; one that spends is told to."""
-    yes = ("--yes",) if arguments[0] in ("generate", "retry") else ()
-    return await run_command(
-        *arguments, *yes, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})}
-    )
 
 
 async def started(folder: Path, *arguments: str, **variables: str) -> Process:

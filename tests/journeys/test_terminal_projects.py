@@ -5,29 +5,19 @@ import os
 import pty
 import stat
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.harness import World, running_world
-from tests.process import run_command
+from tests.process import clips, run_command
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running_world(tmp_path) as running:
         yield running
-
-
-async def clips(
-    world: World, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    """Run a command to its end; one that spends is told to."""
-    yes = ("--yes",) if arguments[0] in ("generate", "retry") else ()
-    return await run_command(
-        *arguments, *yes, cwd=folder, variables={"CLIPS_URL": world.url, **(variables or {})}
-    )
 
 
 def keep(path: Path, content: bytes) -> None:
