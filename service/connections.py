@@ -1,4 +1,4 @@
-"""Says in a few words why a request got no answer, for whoever wrote its address."""
+"""Says in a few words why a request got no answer, for the person who wrote its address."""
 
 import os
 

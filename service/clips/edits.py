@@ -39,8 +39,8 @@ class Patch:
 class Edit:
     """A project's columns after a patch, and what becomes of its scenes.
 
-    `moves` has the new key of each scene that gets another one, by its old key; `removed` are the keys of
-    those that are gone.
+    `moves` has the new key of each scene that gets another one, by its old key; `removed` has the keys of
+    scenes that the patch takes away.
     """
 
     script: str | None

@@ -85,7 +85,7 @@ class Reception:
             raise RefusedRequestError(401, TaskError(INVALID_API_KEY, message, "apiKey"))
 
     async def answer(self, tasks: list[object], on_end: Callable[[Job], None] | None = None) -> Reply:
-        """Answer the tasks of a caller whose key is good, and start the jobs of those that are accepted.
+        """Answer tasks that came with a good key, and start a job for each accepted one.
 
         `on_end` is called with each of these jobs when it has ended. Raises RefusedRequestError.
         """

@@ -146,7 +146,7 @@ _INSERT_PROJECT = """
         :audio, :now, :now
     )
 """
-# Deleting and restoring are edits, so that who plans clips plans anew and who watches is told.
+# Deleting and restoring are edits: calls that plan clips plan anew, and streams tell of it.
 _MARK_EDITED = "UPDATE projects SET sequence = sequence + 1, edited = sequence + 1 WHERE id = ?"
 # Which projects a page has: narrow rows in the order of an index, of which only those on the page are read.
 # With words the reading goes on until the page is full.

@@ -35,7 +35,7 @@ def event_stream(
     """
 
     async def events() -> AsyncGenerator[ServerSentEvent]:
-        # Closed with the stream, so that whoever goes away is no longer counted as watching.
+        # Closed with the stream, so that a reader that goes away is no longer counted as watching.
         async with aclosing(updates):
             async for update in updates:
                 known = await installation()

@@ -40,7 +40,7 @@ class SigningKeys:
     """The public keys that a Supabase project signs its users' tokens with, fetched when one is asked for.
 
     They are kept for ten minutes. A key id that is not among them has them fetched again, at most every 30
-    seconds; whoever asks meanwhile waits for the same fetch. `clock` gives seconds.
+    seconds; a caller that asks meanwhile waits for the same fetch. `clock` gives seconds.
     """
 
     def __init__(self, supabase_url: str, clock: Callable[[], float] = time.monotonic) -> None:

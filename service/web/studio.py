@@ -134,7 +134,7 @@ class Studio:
         return ImageStored(url=url, width=image.width, height=image.height)
 
     async def uploaded(self, request: Request, _caller: Caller) -> Response:
-        """Give an uploaded image to whoever has its URL, such as Runware."""
+        """Give an uploaded image to everyone with its URL, such as Runware."""
         found = await self.uploads.find(str(request.path_params["name"]))
         if found is None:
             raise UploadNotFound("There is no such image. Check its URL, or upload it again.")

@@ -44,7 +44,7 @@ class Past:
         """
         if self.timer() < self._fresh_until:
             return
-        # Set before the read, so that whoever comes meanwhile takes what there is.
+        # Set before the read, so that calls meanwhile take what there is.
         self._fresh_until = self.timer() + _LOOK_INTERVAL_S
         try:
             if not self._complete or await self._has_news():

@@ -234,7 +234,7 @@ async def test_choice_of_before_an_order_records_nothing(store: Store, project_i
 
 
 async def test_results_and_orders_at_once_lose_nothing(store: Store, project_id: ProjectId) -> None:
-    """Whoever loses looks again, as the workflow does."""
+    """The loser looks again, as the workflow does."""
     clips = await record(store, project_id, *(clip(n, project_id=project_id) for n in "123"))
 
     async def end(one: Clip) -> None:

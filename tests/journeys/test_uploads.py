@@ -1,4 +1,4 @@
-"""Frames that people upload: what is taken, and how it is given to whoever has its URL."""
+"""Frames that people upload: what is taken, and how it is given to everyone with its URL."""
 
 import base64
 import io

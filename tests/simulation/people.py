@@ -96,7 +96,7 @@ class People:
         edited = world.ledger.project()["edited"]
         end = await self._made(lambda copy: copy.generator.generate(self._project, ME, choice))
         if isinstance(end, Generated) and choice is None and world.ledger.project()["edited"] == edited:
-            # Whoever asked after the last edit and was answered has been promised these.
+            # People who asked after the last edit, and were answered, have been promised these.
             promised = {text for scene, text in self._texts().items() if scene not in end.problems}
             world.ledger.promised |= promised
             world.ledger.check_last_word()

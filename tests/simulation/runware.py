@@ -1,7 +1,7 @@
 """A strict model of Runware: what it takes, what it bills, what it says, and what of that was really heard.
 
 Written from what is documented of Runware, not from the sandbox or the service: it shares no code with them.
-Whoever breaks the promise about money is told at the moment when the second task is taken.
+A broken promise about money is told at the moment when the second task is taken.
 """
 
 import json

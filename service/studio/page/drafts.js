@@ -1,4 +1,4 @@
-/** A video that somebody began and has not made: kept on this device, for whoever is signed in. */
+/** A video that somebody began and has not made: kept on this device, for each user apart. */
 
 const KEY = "clips-draft";
 // A browser gives a page some 5 MB in all.

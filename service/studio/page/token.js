@@ -1,4 +1,4 @@
-/** Signing in by a SERVICE_TOKEN: whoever has it may do all. It is kept for this tab alone. */
+/** Signing in by a SERVICE_TOKEN: its holder may do everything. It is kept for this tab alone. */
 import { h } from "./dom.js";
 
 const KEY = "clips-token";

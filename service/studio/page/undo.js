@@ -40,7 +40,7 @@ export function offerUndo(text, onUndo) {
   for (const name of ["pointerleave", "focusout"]) element.addEventListener(name, wait);
   // One at a time: what came before it has had its moment.
   place.replaceChildren(element);
-  // Whoever works by keyboard has lost their place with what is gone.
+  // A person who works by keyboard has lost their place with what is gone.
   if (!document.activeElement || document.activeElement === document.body) undo.focus();
   else wait();
   return () => element.remove();
