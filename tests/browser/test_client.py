@@ -22,7 +22,7 @@ from tests.missing import give_up
 in_browser = pytest.mark.asyncio(loop_scope="session")
 
 STUDIO = Path(service.__file__).parent / "studio"
-REACT = Path(__file__).parent / "react"
+JAVASCRIPT = Path(__file__).parents[1] / "javascript"
 # An origin that the service allows by default, and that nothing listens at: the test answers for it.
 APPLICATION = "http://localhost:5173"
 
@@ -35,13 +35,13 @@ def example() -> str:
 @pytest.fixture
 def react_project(tmp_path: Path) -> Path:
     """A folder with the README's dialog, the client's files, and the pinned packages."""
-    if not (REACT / "node_modules").is_dir():
-        give_up("the packages of tests/browser/react are missing: npm ci --prefix tests/browser/react")
+    if not (JAVASCRIPT / "node_modules").is_dir():
+        give_up("the packages of tests/javascript are missing: npm ci --prefix tests/javascript")
     folder = tmp_path / "react"
     folder.mkdir()
-    for source in (REACT / "main.tsx", REACT / "tsconfig.json", *(STUDIO / "client").iterdir()):
+    for source in (*(JAVASCRIPT / "react").iterdir(), *(STUDIO / "client").iterdir()):
         shutil.copy(source, folder)
-    (folder / "node_modules").symlink_to(REACT / "node_modules")
+    (folder / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
     (folder / "dialog.tsx").write_text(example(), "utf-8")
     return folder
 

@@ -1,9 +1,7 @@
 """Frames that are dropped together: which of them are a pair, and where they go."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Route, expect
@@ -13,23 +11,6 @@ from tests.browser.visit import Visit
 from tests.harness import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-# The page and the terminal pair files by the same rule.
-CASES = json.loads((Path(__file__).parents[1] / "pairs.json").read_text("utf-8"))
-
-
-async def test_files_are_paired_by_the_words_and_numbers_in_their_names(visit: Visit) -> None:
-    await visit.open()
-    found = await visit.page.evaluate(
-        """async (cases) => {
-            const { pairFiles } = await import("/studio/pairs.js");
-            const named = ({ first, last }) => [first?.name ?? null, last?.name ?? null];
-            return cases.map(({ names }) => pairFiles(names.map((name) => ({ name }))).map(named));
-        }""",
-        CASES,
-    )
-    for case, scenes in zip(CASES, found, strict=True):
-        assert scenes == case["scenes"], case["rule"]
 
 
 def hints(visit: Visit) -> Locator:

@@ -22,7 +22,7 @@ for (const { name, body } of calls) {
   const http = error instanceof FunctionsHttpError;
   results.push({
     data,
-    error: error && error.name,
+    error: error?.name ?? null,
     status: http ? error.context.status : null,
     answer: http ? await error.context.json().catch(() => null) : null,
   });

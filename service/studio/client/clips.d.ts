@@ -82,8 +82,8 @@ export interface EarlierClip {
 
 interface ProjectRow {
   id: string;
-  /** By task UUID: "pending", "failed" or the video's URL. */
   title: string;
+  /** By task UUID: "pending", "failed" or the video's URL. */
   clips: Record<string, string>;
   video_url: string | null;
   input_image_url: string | null;
@@ -238,7 +238,9 @@ export interface Status extends Counts {
 }
 
 /** The body of an error. With the code "nothing_made" it also has what a success would have had. */
-export type ErrorAnswer = Partial<Omit<Generated & Status, "success"> & { success: false; error: string; code: string }>;
+export type ErrorAnswer = Partial<
+  Omit<Generated & Status, "success"> & { success: false; error: string; code: string }
+>;
 
 /** A model that may be chosen. `prices` are those of the service's table, in USD a second of video. */
 export interface Model {

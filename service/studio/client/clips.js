@@ -38,9 +38,30 @@ const UPLOAD = /\/(uploads|storage\/v1\/object\/public\/images)\/[0-9a-f]{64}\.(
  */
 export const smallUrl = (frame) => (UPLOAD.test(frame) ? `${frame}.small.webp` : frame);
 
+/** @type {typeof import("./clips.js").createClips} */
 export function createClips({ url = "", token } = {}) {
-  const base = url.replace(/\/+$/, "");
+  const http = connection(url.replace(/\/+$/, ""), token);
+  return { ...functions(http), ...projects(http), ...videos(http), ...installation(http) };
+}
 
+/**
+ * How the service is called.
+ *
+ * @typedef {{
+ *   request: (path: string, options?: RequestInit & { headers?: Record<string, string> }) => Promise<Response>,
+ *   get: (path: string) => Promise<any>,
+ *   send: (method: string, path: string, body: unknown, headers?: Record<string, string>) => Promise<any>,
+ *   base: string,
+ * }} Http
+ */
+
+/**
+ * @param {string} base
+ * @param {import("./clips.js").ClipsOptions["token"]} token
+ * @returns {Http}
+ */
+function connection(base, token) {
+  /** @type {Http["request"]} */
   async function request(path, { headers = {}, ...options } = {}) {
     const send = (secret) => {
       const authorization = secret ? { authorization: `Bearer ${secret}` } : {};
@@ -56,42 +77,83 @@ export function createClips({ url = "", token } = {}) {
       if (renewed && renewed !== secret) response = await send(renewed);
     }
     if (response.ok) return response;
-    const answer = await response.json().catch(() => ({}));
-    const message = answer.error ?? `The service answered with status ${response.status}.`;
-    throw new ClipsError(message, answer.code ?? "http_error", response.status, answer);
+    throw await errorOf(response);
   }
 
-  const get = async (path, options) => (await request(path, options)).json();
-  const sendJson = async (method, path, body, headers = {}) =>
-    (
-      await request(path, {
-        method,
-        headers: { "content-type": "application/json", ...headers },
-        body: JSON.stringify(body),
-      })
-    ).json();
-  const post = (path, body) => sendJson("POST", path, body);
+  /** @type {Http["send"]} */
+  const send = async (method, path, body, headers = {}) => {
+    const told = { "content-type": "application/json", ...headers };
+    return (await request(path, { method, headers: told, body: JSON.stringify(body) })).json();
+  };
+  return { base, request, send, get: async (path) => (await request(path)).json() };
+}
 
-  const projectPath = (projectId) => `/projects/${encodeURIComponent(projectId)}`;
-  const videoPath = (projectId, scene) => `${projectPath(projectId)}/clips/${encodeURIComponent(scene)}.mp4`;
+async function errorOf(response) {
+  const answer = await response.json().catch(() => ({}));
+  const message = answer.error ?? `The service answered with status ${response.status}.`;
+  return new ClipsError(message, answer.code ?? "http_error", response.status, answer);
+}
 
+const projectPath = (projectId) => `/projects/${encodeURIComponent(projectId)}`;
+const videoPath = (projectId, scene) => `${projectPath(projectId)}/clips/${encodeURIComponent(scene)}.mp4`;
+const query = (asked, isGiven) =>
+  new URLSearchParams(Object.entries(asked).filter(([, value]) => isGiven(value)));
+
+/**
+ * @param {Http} http
+ * @returns {Pick<import("./clips.js").Clips, "generate" | "status" | "retry" | "cancel">}
+ */
+function functions({ send }) {
+  const call = (name, projectId, asked = {}) =>
+    send("POST", `/functions/v1/${name}`, { project_id: projectId, ...asked });
   return {
     generate: (projectId, { model, resolution, audio, scenes, adopt } = {}) =>
-      post("/functions/v1/generate-clips", { project_id: projectId, model, resolution, audio, scenes, adopt }),
-    status: (projectId) => post("/functions/v1/check-clips-status", { project_id: projectId }),
-    retry: (projectId, { scenes } = {}) =>
-      post("/functions/v1/retry-clips", { project_id: projectId, ...(scenes && { scenes }) }),
-    cancel: (projectId, { scenes } = {}) =>
-      post("/functions/v1/cancel-clips", { project_id: projectId, ...(scenes && { scenes }) }),
-    projects: ({ q, state, cursor, limit = 100 } = {}) => {
-      const asked = Object.entries({ q, state, cursor, limit }).filter(([, value]) => value);
-      return get(`/projects?${new URLSearchParams(asked)}`);
-    },
+      call("generate-clips", projectId, { model, resolution, audio, scenes, adopt }),
+    status: (projectId) => call("check-clips-status", projectId),
+    retry: (projectId, { scenes } = {}) => call("retry-clips", projectId, { scenes }),
+    cancel: (projectId, { scenes } = {}) => call("cancel-clips", projectId, { scenes }),
+  };
+}
+
+/**
+ * @param {Http} http
+ * @returns {Pick<
+ *   import("./clips.js").Clips,
+ *   "projects" | "project" | "quotes" | "edit" | "create" | "duplicate" | "remove" | "restore" | "watch"
+ * >}
+ */
+function projects(http) {
+  const { request, get, send } = http;
+  return {
+    projects: ({ q, state, cursor, limit = 100 } = {}) =>
+      get(`/projects?${query({ q, state, cursor, limit }, Boolean)}`),
     project: (projectId) => get(projectPath(projectId)),
-    quotes: (projectId, { model, resolution, audio } = {}) => {
-      const asked = Object.entries({ model, resolution, audio }).filter(([, value]) => value !== undefined);
-      return get(`/projects/${encodeURIComponent(projectId)}/quotes?${new URLSearchParams(asked)}`);
+    quotes: (projectId, { model, resolution, audio } = {}) =>
+      get(
+        `${projectPath(projectId)}/quotes?${query({ model, resolution, audio }, (value) => value !== undefined)}`,
+      ),
+    edit: (projectId, changes, { edited } = {}) => {
+      const known = edited === undefined ? {} : { "if-match": `"${edited}"` };
+      return send("PATCH", projectPath(projectId), changes, known);
     },
+    create: async (draft) => (await send("POST", "/projects", draft)).id,
+    duplicate: async (projectId) => (await send("POST", `${projectPath(projectId)}/copies`, {})).id,
+    remove: async (projectId) => (await request(projectPath(projectId), { method: "DELETE" })).json(),
+    restore: async (projectId) => (await send("POST", `${projectPath(projectId)}/restore`, {})).id,
+    watch: (projectId, onChange, options) => {
+      const watch = new Watch(http, projectId, onChange, options);
+      watch.run();
+      return () => watch.stop();
+    },
+  };
+}
+
+/**
+ * @param {Http} http
+ * @returns {Pick<import("./clips.js").Clips, "downloadUrl" | "download" | "checkVideo">}
+ */
+function videos({ base, request }) {
+  return {
     downloadUrl: (projectId, scene) => base + videoPath(projectId, scene),
     download: async (projectId, scene, { onProgress = () => {}, signal } = {}) =>
       readFile(await request(videoPath(projectId, scene), { signal }), onProgress),
@@ -100,25 +162,21 @@ export function createClips({ url = "", token } = {}) {
       // A host that knows no ranges gives all of it.
       await response.body.cancel();
     },
-    edit: (projectId, changes, { edited } = {}) => {
-      const known = edited === undefined ? {} : { "if-match": `"${edited}"` };
-      return sendJson("PATCH", `/projects/${encodeURIComponent(projectId)}`, changes, known);
+  };
+}
+
+/**
+ * @param {Http} http
+ * @returns {Pick<import("./clips.js").Clips, "upload" | "config" | "estimates">}
+ */
+function installation({ request, get }) {
+  return {
+    upload: async (image) => {
+      const headers = { "content-type": image.type || "image/unknown" };
+      return (await request("/uploads", { method: "POST", headers, body: image })).json();
     },
-    create: async (draft) => (await post("/projects", draft)).id,
-    duplicate: async (projectId) => (await post(`${projectPath(projectId)}/copies`, {})).id,
-    remove: async (projectId) => (await request(projectPath(projectId), { method: "DELETE" })).json(),
-    restore: async (projectId) => (await post(`${projectPath(projectId)}/restore`, {})).id,
-    upload: async (image) =>
-      (
-        await request("/uploads", {
-          method: "POST",
-          headers: { "content-type": image.type || "image/unknown" },
-          body: image,
-        })
-      ).json(),
     config: () => get("/studio/config"),
     estimates: () => get("/studio/estimates"),
-    watch: (projectId, onChange, options) => watch({ request, get }, projectId, onChange, options),
   };
 }
 
@@ -166,150 +224,173 @@ export function secondsWaited(job, now = Date.now()) {
 
 /**
  * Follows a project: by its event stream, else by asking. Connects anew with growing pauses, and at once when
- * the network or the tab is back. Gives a function that ends it.
+ * the network or the tab is back. `run` goes on until `stop`, or until an error that no repetition mends.
  */
-function watch({ request, get }, projectId, onChange, { onConnection = () => {}, onError = () => {} } = {}) {
-  let project = null;
-  let lastId = "";
-  let connection = "";
-  let stopped = false;
-  let failures = 0;
-  let lastByteAt = 0;
-  let stream = new AbortController();
-  let endPause = () => {};
+class Watch {
+  /** @type {import("./clips.js").WatchedProject | null} */
+  #project = null;
+  #lastId = "";
+  #connection = "";
+  #stopped = false;
+  #failures = 0;
+  #lastByteAt = 0;
+  #stream = new AbortController();
+  #endPause = () => {};
+  #http;
+  #path;
+  #onChange;
+  #onConnection;
+  #onError;
+  #listening;
 
-  function tell(state) {
-    if (state === connection || stopped) return;
-    connection = state;
-    onConnection(state);
+  /**
+   * @param {Http} http
+   * @param {string} projectId
+   * @param {(project: import("./clips.js").WatchedProject, changed: import("./clips.js").Job[]) => void} onChange
+   * @param {import("./clips.js").WatchOptions} options
+   */
+  constructor(http, projectId, onChange, { onConnection = () => {}, onError = () => {} } = {}) {
+    this.#http = http;
+    this.#path = projectPath(projectId);
+    this.#onChange = onChange;
+    this.#onConnection = onConnection;
+    this.#onError = onError;
+    // Neither is there outside of a browser.
+    const { document, window } = globalThis;
+    this.#listening = [
+      { target: document, name: "visibilitychange", listener: () => this.#wake() },
+      { target: window, name: "online", listener: () => this.#wake() },
+      { target: window, name: "offline", listener: () => this.#stream.abort() },
+    ].filter(({ target }) => target);
+    for (const { target, name, listener } of this.#listening) target.addEventListener(name, listener);
   }
 
-  function take(next, changed, clockSkewMs) {
-    if (stopped || (project && next.sequence < project.sequence)) return;
-    project = { ...next, clockSkewMs };
-    onChange(project, changed);
+  stop() {
+    this.#stopped = true;
+    for (const { target, name, listener } of this.#listening) target.removeEventListener(name, listener);
+    this.#stream.abort();
+    this.#endPause();
   }
 
-  function takeEvent({ id, event, data }) {
-    const news = JSON.parse(data);
-    const skew = Date.parse(news.now) - Date.now();
-    if (event === "snapshot") {
-      lastId = id;
-      // A snapshot always counts: after the service's database was exchanged, numbers begin anew.
-      project = null;
-      take(news, news.jobs, skew);
-    } else if (event === "changes" && project) {
-      lastId = id;
-      take(merged(project, news), news.jobs, skew);
+  async run() {
+    this.#tell("connecting");
+    try {
+      while (!this.#stopped) await this.#round();
+    } catch (error) {
+      if (!this.#stopped) this.#onError(error);
+      this.stop();
     }
   }
 
-  async function readStream() {
-    stream = new AbortController();
-    const headers = { accept: "text/event-stream", ...(lastId && project && { "last-event-id": lastId }) };
+  /** Reads one stream to its end, and waits before the next; while streams fail, the project is asked for. */
+  async #round() {
+    await this.#readStream().catch((error) => {
+      if (FINAL.has(error.status)) throw error;
+      this.#failures += 1;
+    });
+    if (this.#stopped) return;
+    if (this.#connection === "live") this.#tell("connecting");
+    const longest = this.#failures >= FAILURES_BEFORE_POLLING ? await this.#poll() : LONGEST_PAUSE_MS;
+    const grown = FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 10);
+    // Jitter, so that a thousand pages don't come back in the same moment.
+    await this.#pause(Math.min(longest, grown) * (0.5 + Math.random() / 2));
+  }
+
+  async #readStream() {
+    const stream = new AbortController();
+    this.#stream = stream;
+    const known = this.#lastId && this.#project ? { "last-event-id": this.#lastId } : {};
+    const headers = { accept: "text/event-stream", ...known };
     const connecting = setTimeout(() => stream.abort(), SILENCE_MS);
     let watchdog;
     try {
-      const response = await request(`/projects/${encodeURIComponent(projectId)}/events`, {
-        headers,
-        signal: stream.signal,
-      });
+      const response = await this.#http.request(`${this.#path}/events`, { headers, signal: stream.signal });
       const type = response.headers.get("content-type") ?? "";
       if (!type.startsWith("text/event-stream") || !response.body) {
         throw new ClipsError("No event stream came.", "no_stream", response.status);
       }
-      lastByteAt = Date.now();
-      watchdog = setInterval(() => Date.now() - lastByteAt > SILENCE_MS && stream.abort(), 5_000);
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      const parse = eventParser(takeEvent);
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) return;
-        // Headers alone may come from a proxy that holds the rest back.
-        failures = 0;
-        lastByteAt = Date.now();
-        tell("live");
-        parse(value);
-      }
+      this.#lastByteAt = Date.now();
+      watchdog = setInterval(() => Date.now() - this.#lastByteAt > SILENCE_MS && stream.abort(), 5_000);
+      await this.#readEvents(response.body);
     } finally {
       clearTimeout(connecting);
       clearInterval(watchdog);
     }
   }
 
-  async function poll() {
+  async #readEvents(body) {
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    const parse = eventParser((event) => this.#takeEvent(event));
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      // Headers alone may come from a proxy that holds the rest back.
+      this.#failures = 0;
+      this.#lastByteAt = Date.now();
+      this.#tell("live");
+      parse(value);
+    }
+  }
+
+  #takeEvent({ id, event, data }) {
+    const news = JSON.parse(data);
+    const skew = Date.parse(news.now) - Date.now();
+    if (event === "snapshot") {
+      this.#lastId = id;
+      // A snapshot always counts: after the service's database was exchanged, numbers begin anew.
+      this.#project = null;
+      this.#take(news, news.jobs, skew);
+    } else if (event === "changes" && this.#project) {
+      this.#lastId = id;
+      this.#take(merged(this.#project, news), news.jobs, skew);
+    }
+  }
+
+  #take(next, changed, clockSkewMs) {
+    if (this.#stopped || (this.#project && next.sequence < this.#project.sequence)) return;
+    this.#project = { ...next, clockSkewMs };
+    this.#onChange(this.#project, changed);
+  }
+
+  /** Asks for the project; gives for how long to wait at most until the next time. */
+  async #poll() {
     try {
-      const next = await get(`/projects/${encodeURIComponent(projectId)}`);
-      const known = new Map((project?.jobs ?? []).map((job) => [job.scene, JSON.stringify(job)]));
+      const next = await this.#http.get(this.#path);
+      const before = this.#project;
+      const known = new Map((before?.jobs ?? []).map((job) => [job.scene, JSON.stringify(job)]));
       const changed = next.jobs.filter((job) => known.get(job.scene) !== JSON.stringify(job));
-      if (next.sequence !== project?.sequence) take(next, changed, project?.clockSkewMs ?? 0);
-      tell("polling");
+      if (next.sequence !== before?.sequence) this.#take(next, changed, before?.clockSkewMs ?? 0);
+      this.#tell("polling");
       return POLL_PAUSE_MS;
     } catch (error) {
       if (FINAL.has(error.status)) throw error;
-      tell("offline");
+      this.#tell("offline");
       return LONGEST_PAUSE_MS;
     }
   }
 
-  function pause(ms) {
+  /** @returns {Promise<void>} */
+  #pause(ms) {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      endPause = () => {
+      this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  function wake() {
+  #wake() {
     if (globalThis.document?.visibilityState === "hidden") return;
-    if (connection === "live" && Date.now() - lastByteAt > DOUBT_MS) stream.abort();
-    endPause();
+    if (this.#connection === "live" && Date.now() - this.#lastByteAt > DOUBT_MS) this.#stream.abort();
+    this.#endPause();
   }
 
-  function lost() {
-    stream.abort();
+  #tell(state) {
+    if (state === this.#connection || this.#stopped) return;
+    this.#connection = state;
+    this.#onConnection(state);
   }
-
-  async function run() {
-    while (!stopped) {
-      try {
-        await readStream().catch((error) => {
-          if (FINAL.has(error.status)) throw error;
-          failures += 1;
-        });
-        if (stopped) return;
-        if (connection === "live") tell("connecting");
-        let longest = LONGEST_PAUSE_MS;
-        if (failures >= FAILURES_BEFORE_POLLING) longest = await poll();
-        const grown = FIRST_PAUSE_MS * 2 ** Math.min(failures, 10);
-        // Jitter, so that a thousand pages don't come back in the same moment.
-        await pause(Math.min(longest, grown) * (0.5 + Math.random() / 2));
-      } catch (error) {
-        if (!stopped) onError(error);
-        stop();
-      }
-    }
-  }
-
-  const listening = [
-    [globalThis.document, "visibilitychange", wake],
-    [globalThis.window, "online", wake],
-    [globalThis.window, "offline", lost],
-  ].filter(([target]) => target);
-  for (const [target, name, listener] of listening) target.addEventListener(name, listener);
-
-  function stop() {
-    stopped = true;
-    for (const [target, name, listener] of listening) target.removeEventListener(name, listener);
-    stream.abort();
-    endPause();
-  }
-
-  tell("connecting");
-  run();
-  return stop;
 }
 
 /** A project after news of some of its scenes. */
@@ -328,7 +409,8 @@ function merged(project, news) {
 /** The quotes after news: at prices of now, and with what is paid by the jobs that are what is asked for. */
 function quoted({ quotes }, { usd_per_second: price, jobs }) {
   const paid = new Map(jobs.filter((job) => !job.outdated).map((job) => [job.scene, job.stage !== "failed"]));
-  const usd = ({ duration_s: seconds }) => (price === null ? null : Math.round(seconds * price * 10_000) / 10_000);
+  const usd = ({ duration_s: seconds }) =>
+    price === null ? null : Math.round(seconds * price * 10_000) / 10_000;
   return Object.fromEntries(
     Object.entries(quotes ?? {}).map(([scene, quote]) => [
       scene,

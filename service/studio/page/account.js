@@ -1,6 +1,6 @@
 /** Signing in by the project's own Supabase Auth, whose client keeps the session in this browser and refreshes it. */
-import { ClipsError } from "/client/clips.js";
-import { AuthClient } from "/vendor/supabase-auth.js";
+import { ClipsError } from "../client/clips.js";
+import { AuthClient } from "../vendor/supabase-auth.js";
 import { h } from "./dom.js";
 
 // The client refreshes a token that has less than this left.
@@ -62,6 +62,7 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
     return data.session;
   }
 
+  /** @param {{refused?: string}} after */
   async function token({ refused } = {}) {
     const current = await session(refused);
     if (!current && !refused) throw new ClipsError("You are signed out. Sign in again.", "unauthorized", 401);
@@ -74,7 +75,11 @@ export async function accountWay({ supabase_url: url, anon_key: key }, onSignedO
     operator: () => false,
     signOut: () => auth.signOut({ scope: "local" }),
     // Without a network an old session can't be told apart from an ended one.
-    owner: () => session().then((current) => current?.user.id ?? null, () => null),
+    owner: () =>
+      session().then(
+        (current) => current?.user.id ?? null,
+        () => null,
+      ),
     view: (onSignedIn, notice) => {
       const shown = notice || linkProblem;
       linkProblem = "";

@@ -44,8 +44,13 @@ export function openArrange({ scenes, onSave }) {
       "li",
       { class: "row" },
       grip,
-      h("span", { class: "row-picture" }, picture(first, "", { loading: "lazy" })),
-      h("span", { class: "row-text" }, h("strong", {}, `Scene ${key}`), h("span", {}, prompt || "No prompt.")),
+      h("span", { class: "row-picture" }, picture(first, "")),
+      h(
+        "span",
+        { class: "row-text" },
+        h("strong", {}, `Scene ${key}`),
+        h("span", {}, prompt || "No prompt."),
+      ),
       up,
       down,
     );

@@ -1,6 +1,5 @@
 /** What clips are made with: model, resolution, sound, seconds. */
 import { h } from "./dom.js";
-import { secondsIn } from "./words.js";
 
 // More than these do not fit beside each other.
 const MOST_SEGMENTS = 4;
@@ -83,12 +82,6 @@ export function defaultChoice(models) {
 /** The same as the client takes it: a model without resolutions is told none. */
 export const asCall = ({ resolution, ...rest }) => (resolution ? { ...rest, resolution } : rest);
 
-/** The shortest of a model's durations that covers what a scene wants, else the longest; as the service has it. */
-export function covering(wanted, durations) {
-  const seconds = secondsIn(wanted) ?? 0;
-  return durations.find((duration) => duration >= seconds) ?? durations.at(-1);
-}
-
 /** A choice of seconds: side by side where they are few, else in a list. */
 export function durationField(offered, chosen, name, onChange) {
   if (offered.length > MOST_SEGMENTS) {
@@ -106,16 +99,6 @@ export function durationField(offered, chosen, name, onChange) {
     return h("label", {}, radio, h("span", {}, `${seconds} s`));
   });
   return h("div", { class: "segments", role: "radiogroup" }, segments);
-}
-
-/** That a clip has other seconds than were asked for; nothing where it has those. */
-export function secondsText(wanted, { name, durations_s: durations }) {
-  const seconds = covering(wanted, durations);
-  if (!(wanted > 0) || wanted === seconds) return "";
-  const [first, last] = [durations[0], durations.at(-1)];
-  const all = durations.length > 2 && last - first === durations.length - 1;
-  const some = new Intl.ListFormat("en-GB", { type: "disjunction" }).format(durations.map(String));
-  return `${wanted} s was asked for; ${name} makes ${all ? `whole seconds from ${first} to ${last}` : `${some} s`}, so the clip has ${seconds} s.`;
 }
 
 /** How a choice reads in one line, such as "Veo 3.1 · 720p · no sound". */

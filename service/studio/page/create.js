@@ -1,16 +1,25 @@
 /** The dialog that makes a video: frame pairs, what happens in between, and what it will cost. */
-import { asCall, choiceFields, covering, defaultChoice } from "./choice.js";
+import { asCall, choiceFields, defaultChoice } from "./choice.js";
 import { closing } from "./closing.js";
+import {
+  draftOf,
+  draftText,
+  ENDS,
+  isBegun,
+  loneTexts,
+  placeBeside,
+  placesFor,
+  projectOf,
+  standing,
+} from "./create-model.js";
 import { h, icon, setText } from "./dom.js";
-import { keptFrame } from "./drafts.js";
 import { ordering } from "./order.js";
-import { pairFiles } from "./pairs.js";
-import { ENDS, isBegun, sceneDraft } from "./scene-draft.js";
-import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
 import { askPrices, priced } from "./price.js";
-import { age, plural } from "./words.js";
 import { refusalText } from "./reasons.js";
+import { SceneDraft } from "./scene-draft.js";
+import { isFrameDragged, sidesText, swapFrames, whyUnfit } from "./slots.js";
 import { toast } from "./toasts.js";
+import { age, plural } from "./words.js";
 
 // Each is held in memory as pixels while it is looked at.
 const LOOKED_AT_ONCE = 4;
@@ -18,328 +27,360 @@ const LOOKED_AT_ONCE = 4;
 const KEEP_AFTER_MS = 300;
 
 /** Opens the dialog; gives the id of the project that was made, or null if it was closed. `drafts` keeps what was begun. */
-export function openCreate({ clips, config, drafts }) {
-  const scenes = [];
-  let busy = false;
-  let looking = 0;
-  let made = null;
-  let keeping = 0;
-  let offered = drafts.read();
+export const openCreate = (context) => new CreateDialog(context).open();
 
-  const list = h("ol", { class: "drafts" });
-  const said = h("p", { class: "unseen", role: "status" });
-  const order = ordering({ list, items: scenes, said, name: (_, position) => `scene ${position}`, onChange: update });
-  const problem = h("p", { class: "field-problem", role: "alert" });
-  const leftOut = h("div", { class: "notices left-out", role: "alert" });
-  const unpaired = h("div", { class: "notices unpaired", role: "status" });
-  const estimate = h("p", { class: "estimate", "aria-live": "polite" });
-  const title = h("input", { id: "title", type: "text", maxlength: "200", placeholder: "Harbour at dawn" });
-  const choice = choiceFields(config.models, defaultChoice(config.models), () => {
-    for (const scene of scenes) scene.follow();
-    update();
-  });
-  const submit = h("button", { class: "primary", type: "submit" }, "Create clips");
-  const files = h("input", {
-    type: "file",
-    id: "pairs",
-    class: "unseen",
-    multiple: true,
-    accept: config.upload_types.join(","),
-  });
-  const drop = h(
-    "label",
-    { class: "drop", for: "pairs" },
-    icon("image", 24),
-    h("span", {}, h("strong", {}, "Drop frames here"), " or ", h("u", {}, "choose files")),
-    h("span", { class: "muted" }, `In pairs, by name: start and end, first and last, a and b, or 1 and 2. PNG, JPEG or WebP, ${sidesText(config)}.`),
+class CreateDialog {
+  /** @type {SceneDraft[]} */
+  #scenes = [];
+  #busy = false;
+  #looking = 0;
+  #made = null;
+  #keeping = 0;
+  #clips;
+  #config;
+  #drafts;
+  // The draft of an earlier time, until somebody has said what becomes of it.
+  #offered;
+  #list = h("ol", { class: "drafts" });
+  #said = h("p", { class: "unseen", role: "status" });
+  #problem = h("p", { class: "field-problem", role: "alert" });
+  #leftOut = h("div", { class: "notices left-out", role: "alert" });
+  #unpaired = h("div", { class: "notices unpaired", role: "status" });
+  #estimate = h("p", { class: "estimate", "aria-live": "polite" });
+  #title = h("input", { id: "title", type: "text", maxlength: "200", placeholder: "Harbour at dawn" });
+  #submit = h("button", { class: "primary", type: "submit" }, "Create clips");
+  #keepEditing = button("Keep editing", () => this.#closing.ask(false), "primary");
+  #question = bar(
+    "Discard this draft?",
+    this.#keepEditing,
+    button("Discard", () => this.#discard()),
+    button("Keep for later", () => this.#keepForLater()),
   );
-  const offer = bar(
-    offered ? `A draft is on this device: ${draftText(offered)}, ${age(offered.kept_at, Date.now())}.` : "",
-    button("Continue", resume, "primary"),
-    button("Discard it", () => answerOffer(drafts.drop)),
-  );
-  const keepEditing = button("Keep editing", () => ask(false), "primary");
-  const question = bar("Discard this draft?", keepEditing, button("Discard", discard), button("Keep for later", keepForLater));
-  const foot = h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, estimate), submit);
-  offer.hidden = !offered;
-  question.hidden = true;
-  const form = h(
-    "form",
-    { onsubmit: send, novalidate: true },
-    h(
+  #files;
+  #drop;
+  #offer;
+  #choice;
+  #order;
+  #prices;
+  #dialog;
+  #closing;
+
+  constructor({ clips, config, drafts }) {
+    this.#clips = clips;
+    this.#config = config;
+    this.#drafts = drafts;
+    this.#offered = drafts.read();
+    this.#files = fileInput(config);
+    this.#drop = dropZone(config);
+    this.#offer = this.#offerBar();
+    this.#question.hidden = true;
+    this.#choice = choiceFields(config.models, defaultChoice(config.models), () => {
+      for (const scene of this.#scenes) scene.follow();
+      this.#update();
+    });
+    this.#order = ordering({
+      list: this.#list,
+      items: this.#scenes,
+      said: this.#said,
+      name: (_, position) => `scene ${position}`,
+      onChange: () => this.#update(),
+    });
+    const foot = h(
       "div",
-      { class: "dialog-head" },
-      h("h2", { id: "create-title" }, "Create video"),
-      h(
-        "button",
-        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => close() },
-        icon("remove"),
-      ),
-    ),
-    h(
-      "div",
-      { class: "dialog-body" },
-      offer,
-      h(
-        "div",
-        { class: "field" },
-        h("label", { for: "title" }, "Name ", h("span", { class: "muted" }, "(optional)")),
-        title,
-      ),
-      choice.element,
-      files,
-      drop,
-      leftOut,
-      unpaired,
-      list,
-      h(
-        "button",
-        { type: "button", class: "add", onclick: () => focusScene(add()) },
-        icon("plus"),
-        "Add scene",
-      ),
-      said,
-    ),
-    question,
-    foot,
-  );
-  const dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
-
-  const { ask, close } = closing({
-    dialog,
-    question,
-    keepEditing,
-    foot,
-    isBusy: () => busy,
-    isClean: () => isEmpty(),
-  });
-  const prices = askPrices(clips, config.models, update);
-
-  function add() {
-    const scene = sceneDraft({ clips, config, choice, order, onChange: update, remove, moveFrame });
-    scenes.push(scene);
-    list.append(scene.element);
-    order.label();
-    update();
-    return scene;
-  }
-
-  /** Takes files that were chosen together, once all of them were looked at: a bad one has no part in the pairs. */
-  async function takeFiles(chosen) {
-    const reasons = new Map();
-    const waiting = [...chosen];
-    looking += 1;
-    update();
-    const look = async () => {
-      for (let file = waiting.shift(); file; file = waiting.shift())
-        reasons.set(file, await whyUnfit(file, config));
-    };
-    await Promise.all(Array.from({ length: LOOKED_AT_ONCE }, look));
-    looking -= 1;
-    const placed = fill(pairFiles(chosen.filter((file) => !reasons.get(file))));
-    update();
-    tell(
-      leftOut,
-      chosen.filter((file) => reasons.get(file)).map((file) => `${file.name} was left out: ${reasons.get(file)}.`),
+      { class: "dialog-foot" },
+      h("div", { class: "grow" }, this.#problem, this.#estimate),
+      this.#submit,
     );
-    tell(unpaired, placed.filter(({ scene, end }) => isFree(scene[otherEnd(end)])).map(loneText));
+    const form = h(
+      "form",
+      { onsubmit: (event) => this.#send(event), oninput: () => this.#keepSoon(), novalidate: true },
+      this.#head(),
+      this.#body(),
+      this.#question,
+      foot,
+    );
+    this.#dialog = h("dialog", { class: "create", "aria-labelledby": "create-title" }, form);
+    this.#closing = closing({
+      dialog: this.#dialog,
+      question: this.#question,
+      keepEditing: this.#keepEditing,
+      foot,
+      isBusy: () => this.#busy,
+      isClean: () => this.#isEmpty(),
+    });
+    this.#prices = askPrices(clips, config.models, () => this.#update());
   }
 
-  /** Puts pairs where there is room, in order, and adds scenes; gives where each file went. */
-  function fill(pairs) {
-    const named = new Set();
-    const put = (file, scene, end) => {
-      scene[end].fill(file);
-      return { file, scene, end };
-    };
-    const putNext = (file) => {
-      const free = scenes.find((scene) => !named.has(scene) && ENDS.some((end) => isFree(scene[end]))) ?? add();
-      return put(file, free, isFree(free.first) ? "first" : "last");
-    };
-    return pairs.flatMap((pair) => {
-      const ends = ENDS.filter((end) => pair[end]);
-      if (!pair.named) return ends.map((end) => putNext(pair[end]));
-      const isMissing = (scene) => ends.length === 1 && isFree(scene[ends[0]]) && isPartner(scene[otherEnd(ends[0])], pair[ends[0]]);
-      const scene = scenes.find(isMissing) ?? scenes.find((one) => ENDS.every((end) => isFree(one[end]))) ?? add();
-      named.add(scene);
-      return ends.map((end) => put(pair[end], scene, end));
+  open() {
+    this.#takeFrames();
+    document.body.append(this.#dialog);
+    this.#add();
+    this.#dialog.showModal();
+    if (this.#offered) this.#offer.querySelector("button").focus();
+    else this.#title.focus();
+    return new Promise((resolve) => {
+      this.#dialog.addEventListener("close", () => {
+        clearTimeout(this.#keeping);
+        for (const scene of this.#scenes) scene.forget();
+        this.#dialog.remove();
+        resolve(this.#made);
+      });
     });
   }
 
-  const loneText = ({ file, scene, end }) =>
-    `${file.name} has no partner: scene ${scenes.indexOf(scene) + 1} still needs its ${otherEnd(end)} frame.`;
-
-  /** Moves a frame to the slot before or after it; the frame that is there takes its place. */
-  function moveFrame(slot, step) {
-    const slots = scenes.flatMap((scene) => ENDS.map((end) => scene[end]));
-    const to = slots.indexOf(slot) + step;
-    if (!slots[to] || !swapFrames(slot, slots[to])) return;
-    slots[to].focus();
-    setText(said, `Moved to the ${ENDS[to % 2]} frame of scene ${Math.floor(to / 2) + 1}.`);
-  }
-
-  function takeOut(scene) {
-    scenes.splice(scenes.indexOf(scene), 1);
-    scene.element.remove();
-    order.label();
-    for (const end of ENDS) scene[end].forget();
-  }
-
-  function remove(scene) {
-    const at = scenes.indexOf(scene);
-    takeOut(scene);
-    update();
-    if (scenes.length) focusScene(scenes[Math.min(at, scenes.length - 1)]);
-    else files.focus();
-  }
-
-  const isEmpty = () => !title.value.trim() && !looking && !scenes.some(isBegun);
-
-  const draft = () => ({
-    title: title.value,
-    choice: choice.value,
-    scenes: scenes.map(({ first, last, prompt, duration }) => ({
-      prompt,
-      duration,
-      first: keptFrame(first),
-      last: keptFrame(last),
-    })),
-  });
-
-  /** Keeps what is there now, soon. An older draft that is still offered is not written over meanwhile. */
-  function keepSoon() {
-    clearTimeout(keeping);
-    if (!offered && !made) keeping = setTimeout(() => (isEmpty() ? drafts.drop() : drafts.keep(draft())), KEEP_AFTER_MS);
-  }
-
-  /** Puts in the draft that is offered, after what was begun meanwhile. */
-  function resume() {
-    const kept = offered;
-    for (const scene of scenes.filter((one) => !isBegun(one))) takeOut(scene);
-    title.value ||= kept.title;
-    choice.choose(kept.choice);
-    for (const scene of kept.scenes) add().restore(scene);
-    if (!scenes.length) add();
-    answerOffer();
-  }
-
-  function answerOffer(act = () => {}) {
-    act();
-    offered = null;
-    offer.hidden = true;
-    title.focus();
-    update();
-  }
-
-  function discard() {
-    // What is offered still was not shown, and stays.
-    if (!offered) drafts.drop();
-    dialog.close();
-  }
-
-  function keepForLater() {
-    if (drafts.keep(draft())) return dialog.close();
-    ask(false);
-    setText(problem, "This draft can't be kept on this device: the browser has no room for it.");
-  }
-
-  function update() {
-    keepSoon();
-    scenes.forEach((scene, index) => scene.label(index + 1));
-    const complete = scenes.filter((scene) => scene.first.url && scene.last.url);
-    const { durations_s: offered } = choice.model;
-    const seconds = complete.reduce((sum, scene) => sum + covering(scene.duration, offered), 0);
-    const uploading = looking > 0 || scenes.some((scene) => scene.first.loading || scene.last.loading);
-    submit.disabled =
-      busy || uploading || !complete.length || complete.length < scenes.filter(isBegun).length;
-    const usd = prices.of(seconds, choice.value);
-    setText(submit, complete.length ? priced(`Create ${plural(complete.length, "clip")}`, usd) : "Create clips");
-    setText(
-      estimate,
-      complete.length
-        ? prices.text(complete.length, seconds, choice.value)
-        : "Each scene needs both of its frames.",
+  #head() {
+    const close = { type: "button", class: "quiet icon-only", onclick: () => this.#closing.close() };
+    return h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "create-title" }, "Create video"),
+      h("button", { ...close, "aria-label": "Close" }, icon("remove")),
     );
   }
 
-  async function send(event) {
+  #body() {
+    const optional = h("span", { class: "muted" }, "(optional)");
+    const add = () => this.#add().focus();
+    return h(
+      "div",
+      { class: "dialog-body" },
+      this.#offer,
+      h("div", { class: "field" }, h("label", { for: "title" }, "Name ", optional), this.#title),
+      this.#choice.element,
+      this.#files,
+      this.#drop,
+      this.#leftOut,
+      this.#unpaired,
+      this.#list,
+      h("button", { type: "button", class: "add", onclick: add }, icon("plus"), "Add scene"),
+      this.#said,
+    );
+  }
+
+  #offerBar() {
+    const kept = this.#offered;
+    const element = bar(
+      kept ? `A draft is on this device: ${draftText(kept)}, ${age(kept.kept_at, Date.now())}.` : "",
+      button("Continue", () => this.#resume(), "primary"),
+      button("Discard it", () => {
+        this.#drafts.drop();
+        this.#answerOffer();
+      }),
+    );
+    element.hidden = !kept;
+    return element;
+  }
+
+  #add() {
+    const scene = new SceneDraft({
+      clips: this.#clips,
+      config: this.#config,
+      choice: this.#choice,
+      order: this.#order,
+      onChange: () => this.#update(),
+      remove: (one) => this.#remove(one),
+      moveFrame: (slot, step) => this.#moveFrame(slot, step),
+    });
+    this.#scenes.push(scene);
+    this.#list.append(scene.element);
+    this.#order.label();
+    this.#update();
+    return scene;
+  }
+
+  #remove(scene) {
+    const at = this.#scenes.indexOf(scene);
+    this.#takeOut(scene);
+    this.#update();
+    const next = this.#scenes[Math.min(at, this.#scenes.length - 1)];
+    (next ?? this.#files).focus();
+  }
+
+  #takeOut(scene) {
+    this.#scenes.splice(this.#scenes.indexOf(scene), 1);
+    scene.element.remove();
+    this.#order.label();
+    scene.forget();
+  }
+
+  /** Takes files that are dropped anywhere in the dialog, or chosen. */
+  #takeFrames() {
+    const dialog = this.#dialog;
+    this.#files.addEventListener("change", () => {
+      this.#takeFiles([...this.#files.files]);
+      this.#files.value = "";
+    });
+    dialog.addEventListener("dragover", (event) => {
+      if (this.#order.isDragging() || isFrameDragged()) return;
+      event.preventDefault();
+      this.#drop.classList.add("over");
+    });
+    dialog.addEventListener(
+      "dragleave",
+      ({ target }) => target === dialog && this.#drop.classList.remove("over"),
+    );
+    dialog.addEventListener("drop", (event) => {
+      this.#drop.classList.remove("over");
+      if (!event.dataTransfer.files.length) return;
+      event.preventDefault();
+      this.#takeFiles([...event.dataTransfer.files]);
+    });
+  }
+
+  /** Takes files that were chosen together, once all of them were looked at: a bad one has no part in the pairs. */
+  async #takeFiles(chosen) {
+    this.#looking += 1;
+    this.#update();
+    const reasons = await this.#whyUnfit(chosen);
+    this.#looking -= 1;
+    const placements = placesFor(
+      this.#scenes,
+      chosen.filter((file) => !reasons.get(file)),
+    );
+    for (const { file, scene, end } of placements) (this.#scenes[scene] ?? this.#add())[end].fill(file);
+    this.#update();
+    const bad = chosen.filter((file) => reasons.get(file));
+    tell(
+      this.#leftOut,
+      bad.map((file) => `${file.name} was left out: ${reasons.get(file)}.`),
+    );
+    tell(this.#unpaired, loneTexts(this.#scenes, placements));
+  }
+
+  async #whyUnfit(files) {
+    const reasons = new Map();
+    const waiting = [...files];
+    const look = async () => {
+      for (let file = waiting.shift(); file; file = waiting.shift())
+        reasons.set(file, await whyUnfit(file, this.#config));
+    };
+    await Promise.all(Array.from({ length: LOOKED_AT_ONCE }, look));
+    return reasons;
+  }
+
+  /** Moves a frame to the slot before or after it; the frame that is there takes its place. */
+  #moveFrame(slot, step) {
+    const scene = this.#scenes.findIndex((one) => ENDS.some((end) => one[end] === slot));
+    const end = ENDS.find((one) => this.#scenes[scene][one] === slot);
+    const to = placeBeside({ scene, end }, step, this.#scenes.length);
+    const other = to && this.#scenes[to.scene][to.end];
+    if (!other || !swapFrames(slot, other)) return;
+    other.focus();
+    setText(this.#said, `Moved to the ${to.end} frame of scene ${to.scene + 1}.`);
+  }
+
+  #isEmpty() {
+    return !this.#title.value.trim() && !this.#looking && !this.#scenes.some(isBegun);
+  }
+
+  #draft() {
+    return draftOf(this.#title.value, this.#choice.value, this.#scenes);
+  }
+
+  /** Keeps what is there now, soon. An older draft that is still offered is not written over meanwhile. */
+  #keepSoon() {
+    clearTimeout(this.#keeping);
+    if (this.#offered || this.#made) return;
+    const keep = () => (this.#isEmpty() ? this.#drafts.drop() : this.#drafts.keep(this.#draft()));
+    this.#keeping = setTimeout(keep, KEEP_AFTER_MS);
+  }
+
+  /** Puts in the draft that is offered, after what was begun meanwhile. */
+  #resume() {
+    const kept = this.#offered;
+    for (const scene of this.#scenes.filter((one) => !isBegun(one))) this.#takeOut(scene);
+    this.#title.value ||= kept.title;
+    this.#choice.choose(kept.choice);
+    for (const scene of kept.scenes) this.#add().restore(scene);
+    if (!this.#scenes.length) this.#add();
+    this.#answerOffer();
+  }
+
+  #answerOffer() {
+    this.#offered = null;
+    this.#offer.hidden = true;
+    this.#title.focus();
+    this.#update();
+  }
+
+  #discard() {
+    // What is offered still was not shown, and stays.
+    if (!this.#offered) this.#drafts.drop();
+    this.#dialog.close();
+  }
+
+  #keepForLater() {
+    if (this.#drafts.keep(this.#draft())) return this.#dialog.close();
+    this.#closing.ask(false);
+    setText(this.#problem, "This draft can't be kept on this device: the browser has no room for it.");
+  }
+
+  #update() {
+    this.#keepSoon();
+    for (const [index, scene] of this.#scenes.entries()) scene.label(index + 1);
+    const choice = this.#choice.value;
+    const { clips, seconds, isReady } = standing(this.#scenes, this.#choice.model.durations_s);
+    this.#submit.disabled = this.#busy || this.#looking > 0 || !isReady;
+    const label = `Create ${plural(clips, "clip")}`;
+    setText(this.#submit, clips ? priced(label, this.#prices.of(seconds, choice)) : "Create clips");
+    const missing = "Each scene needs both of its frames.";
+    setText(this.#estimate, clips ? this.#prices.text(clips, seconds, choice) : missing);
+  }
+
+  async #send(event) {
     event.preventDefault();
-    if (submit.disabled) return;
-    busy = true;
-    update();
-    setText(problem, "");
-    const wanted = scenes.filter((scene) => scene.first.url && scene.last.url);
-    const byNumber = (value) =>
-      Object.fromEntries(wanted.map((scene, index) => [String(index + 1), value(scene, index + 1)]));
+    if (this.#submit.disabled) return;
+    this.#busy = true;
+    this.#update();
+    setText(this.#problem, "");
     try {
-      made = await clips.create({
-        script: title.value.trim() || null,
-        frames: byNumber(({ first, last }) => ({ first_frame: first.url, last_frame: last.url })),
-        scenes: byNumber(({ prompt, duration }, number) => ({
-          scene_id: number,
-          description: prompt.trim(),
-          duration: covering(duration, choice.model.durations_s),
-        })),
-      });
+      const project = projectOf(this.#title.value, this.#scenes, this.#choice.model.durations_s);
+      this.#made = await this.#clips.create(project);
     } catch (error) {
-      setText(problem, refusalText(error));
-      busy = false;
-      update();
+      setText(this.#problem, refusalText(error));
+      this.#busy = false;
+      this.#update();
       return;
     }
-    if (!offered) drafts.drop();
-    dialog.close();
+    if (!this.#offered) this.#drafts.drop();
+    this.#dialog.close();
+    await this.#generate();
+  }
+
+  async #generate() {
     try {
-      const answer = await clips.generate(made, asCall(choice.value));
+      const answer = await this.#clips.generate(this.#made, asCall(this.#choice.value));
       toast(`${plural(answer.total_clips, "clip")} submitted.`);
     } catch (error) {
       // The project is stored: its view has the button that tries again.
       toast(refusalText(error), "failed");
     }
   }
-
-  form.addEventListener("input", keepSoon);
-  files.addEventListener("change", () => {
-    takeFiles([...files.files]);
-    files.value = "";
-  });
-  dialog.addEventListener("dragover", (event) => {
-    if (order.isDragging() || isFrameDragged()) return;
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  dialog.addEventListener("dragleave", (event) => event.target === dialog && drop.classList.remove("over"));
-  dialog.addEventListener("drop", (event) => {
-    drop.classList.remove("over");
-    if (!event.dataTransfer.files.length) return;
-    event.preventDefault();
-    takeFiles([...event.dataTransfer.files]);
-  });
-  document.body.append(dialog);
-  add();
-  dialog.showModal();
-  if (offered) offer.querySelector("button").focus();
-  else title.focus();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      clearTimeout(keeping);
-      for (const scene of scenes) for (const end of ENDS) scene[end].forget();
-      dialog.remove();
-      resolve(made);
-    });
-  });
 }
 
-const button = (text, onclick, kind) => h("button", { type: "button", class: kind, onclick }, text);
+const fileInput = ({ upload_types: types }) =>
+  h("input", { type: "file", id: "pairs", class: "unseen", multiple: true, accept: types.join(",") });
+
+const dropZone = (config) =>
+  h(
+    "label",
+    { class: "drop", for: "pairs" },
+    icon("image", 24),
+    h("span", {}, h("strong", {}, "Drop frames here"), " or ", h("u", {}, "choose files")),
+    h(
+      "span",
+      { class: "muted" },
+      `In pairs, by name: start and end, first and last, a and b, or 1 and 2. PNG, JPEG or WebP, ${sidesText(config)}.`,
+    ),
+  );
+
+const button = (text, onclick, kind = undefined) =>
+  h("button", { type: "button", class: kind, onclick }, text);
 const bar = (text, ...buttons) =>
-  h("div", { class: "draft-bar", role: "group", "aria-label": text }, h("p", {}, text), h("div", { class: "actions" }, buttons));
-
-/** A draft in a few words. */
-const draftText = ({ title, scenes }) => (title.trim() ? `“${title.trim()}”, ${plural(scenes.length, "scene")}` : plural(scenes.length, "scene"));
-
-const otherEnd = (end) => (end === "first" ? "last" : "first");
-const isFree = (slot) => !slot.url && !slot.loading;
-/** Whether a file is the other half of the pair whose first half is in a slot. */
-const isPartner = (slot, file) => Boolean(slot.name) && pairFiles([slot, file]).length === 1;
+  h(
+    "div",
+    { class: "draft-bar", role: "group", "aria-label": text },
+    h("p", {}, text),
+    h("div", { class: "actions" }, buttons),
+  );
 const tell = (place, texts) => place.replaceChildren(...texts.map((text) => h("p", {}, text)));
-const focusScene = (scene) => scene.first.focus();

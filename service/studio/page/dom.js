@@ -1,7 +1,15 @@
 /** Small helpers around the DOM. No text ever becomes markup here. */
-import { smallUrl } from "/client/clips.js";
+import { smallUrl } from "../client/clips.js";
 
-/** Makes an element: attributes, `on…` listeners, and children that are nodes, texts or absent. */
+/**
+ * Makes an element: attributes, `on…` listeners, and children that are nodes, texts or absent.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any>} attributes
+ * @param {...any} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -29,7 +37,8 @@ const ICONS = {
   plus: "M8 3v10M3 8h10",
   image: "M2.5 3.5h11v9h-11ZM3 11l3-3 2.5 2.5L11 8l2.5 2.5",
   alert: "M8 2.5 14 13.5H2ZM8 6.5v3M8 11.5h.01",
-  sliders: "M2 5h6M12 5h2M10 5m-1.6 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 1 0-3.2 0M2 11h2M8 11h6M6 11m-1.6 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 1 0-3.2 0",
+  sliders:
+    "M2 5h6M12 5h2M10 5m-1.6 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 1 0-3.2 0M2 11h2M8 11h6M6 11m-1.6 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 1 0-3.2 0",
   search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10ZM11 11l3 3",
   next: "M6 3l5 5-5 5",
   edit: "M3 13l.6-2.8L11 2.8a1.4 1.4 0 0 1 2.2 2.2L5.8 12.4ZM9.6 4.2l2.2 2.2",
@@ -51,7 +60,7 @@ export function icon(name, size = 16) {
     height: size,
     class: `icon icon-${name}`,
   })) {
-    svg.setAttribute(key, value);
+    svg.setAttribute(key, String(value));
   }
   svg.setAttribute("aria-hidden", "true");
   return svg;

@@ -32,12 +32,6 @@ export function draftStore(owner) {
   return { read, keep, drop: () => localStorage.removeItem(key) };
 }
 
-/** What is kept of a slot: where its frame is. A URL with a query may hold somebody's key, and is left out. */
-export function keptFrame({ url, name }) {
-  if (!url || (!name && /[?#@]/.test(url))) return { url: "", name: "" };
-  return { url, name };
-}
-
 /** A draft as this release writes it, or null. */
 function checked(draft) {
   const isText = (value) => typeof value === "string";

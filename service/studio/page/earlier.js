@@ -8,7 +8,7 @@ import { refusalText } from "./reasons.js";
 const CHECK_MS = 15_000;
 
 /** The section of a project's view. `onKept` is called after the clips were kept. */
-export function earlierSection({ clips, config, projectId, onKept }) {
+export function earlierSection({ clips, projectId, onKept }) {
   let shown = "";
   let checking = 0;
   let pairs = [];
@@ -36,7 +36,10 @@ export function earlierSection({ clips, config, projectId, onKept }) {
     if (!earlier.length) return;
     pairs = scenes.map((scene, index) => ({ scene, clip: earlier[index], number: index + 1 }));
     keep.hidden = Boolean(refusal(earlier, scenes.length));
-    setText(reason, refusal(earlier, scenes.length) || "They can be kept as the clips of the scenes, for nothing.");
+    setText(
+      reason,
+      refusal(earlier, scenes.length) || "They can be kept as the clips of the scenes, for nothing.",
+    );
     const done = earlier.filter((one) => one.status === "completed").length;
     const usd = due(scenes.map((scene) => scene.quote).filter(Boolean));
     setText(
@@ -44,7 +47,9 @@ export function earlierSection({ clips, config, projectId, onKept }) {
       `${plural(done, "finished clip")} ${done === 1 ? "is" : "are"} here already.${usd ? ` Made anew: about ${dollars(usd)}.` : ""}`,
     );
     // What has not changed is left alone, so that a video goes on playing.
-    if (shown !== (shown = JSON.stringify(earlier))) list.replaceChildren(...earlier.map(clipElement));
+    if (shown === JSON.stringify(earlier)) return;
+    shown = JSON.stringify(earlier);
+    list.replaceChildren(...earlier.map(clipElement));
   }
 
   /** Has Runware asked, at once and then every so often; what comes of it shows by the project's own news. */
@@ -93,7 +98,12 @@ function refusal(earlier, scenes) {
 
 function clipElement(clip, index) {
   const name = `Clip ${index + 1}`;
-  return h("li", {}, h("div", { class: "clip" }, media(clip, name)), h("p", { class: "facts" }, name, said(clip)));
+  return h(
+    "li",
+    {},
+    h("div", { class: "clip" }, media(clip, name)),
+    h("p", { class: "facts" }, name, said(clip)),
+  );
 }
 
 function media({ status, videoUrl }, name) {
@@ -112,6 +122,17 @@ const said = ({ status }) =>
 function openKeep({ pairs, onKeep }) {
   const problem = h("p", { class: "field-problem", role: "alert" });
   const keep = h("button", { class: "primary", type: "submit" }, `Keep ${plural(pairs.length, "clip")}`);
+  const body = h(
+    "div",
+    // It scrolls, by keyboard, too.
+    { class: "dialog-body", tabindex: "0", role: "group", "aria-label": "Each scene with its clip" },
+    h(
+      "p",
+      {},
+      "They are in the order the application showed them. Nobody kept which scene each belongs to: look at each pair first.",
+    ),
+    h("ol", { class: "pairs" }, pairs.map(pairElement)),
+  );
   const dialog = h(
     "dialog",
     { class: "keep", "aria-labelledby": "keep-title" },
@@ -128,18 +149,13 @@ function openKeep({ pairs, onKeep }) {
           icon("remove"),
         ),
       ),
+      body,
       h(
         "div",
-        // It scrolls, by keyboard, too.
-        { class: "dialog-body", tabindex: "0", role: "group", "aria-label": "Each scene with its clip" },
-        h(
-          "p",
-          {},
-          "They are in the order the application showed them. Nobody kept which scene each belongs to: look at each pair first.",
-        ),
-        h("ol", { class: "pairs" }, pairs.map(pairElement)),
+        { class: "dialog-foot" },
+        h("div", { class: "grow" }, problem, h("p", {}, "This costs nothing.")),
+        keep,
       ),
-      h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem, h("p", {}, "This costs nothing.")), keep),
     ),
   );
 
@@ -160,7 +176,7 @@ function openKeep({ pairs, onKeep }) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
-  dialog.querySelector(".dialog-body").focus();
+  body.focus();
 }
 
 function pairElement({ scene, clip, number }) {

@@ -2,9 +2,10 @@
  * What the dialog that edits a scene shows: its frames, texts and seconds. Each has an `id`, what is `stored`, its `value`,
  * `take` to change that, and says by `told` what a person had put in.
  */
-import { covering, durationField, secondsText } from "./choice.js";
+import { durationField } from "./choice.js";
 import { h } from "./dom.js";
-import { frameSlot } from "./slots.js";
+import { covering, secondsText } from "./seconds.js";
+import { FrameSlot } from "./slots.js";
 
 const FRAMES = { first_frame: "First frame", last_frame: "Last frame" };
 const ROWS = { description: 5, visual_action: 4 };
@@ -13,7 +14,7 @@ const LONG = 60;
 /** The two frames; `onMove` is called when one shall go to the other's place. */
 export function frameControls({ clips, config, base, onChange, onMove }) {
   return Object.entries(FRAMES).map(([id, name]) => {
-    const slot = frameSlot({ clips, config, name, onChange, onMove });
+    const slot = new FrameSlot({ clips, config, name, onChange, onMove });
     const stored = textAt(base.frames, id);
     if (stored) slot.keep(stored);
     slot.label(`scene ${base.key}`);
@@ -23,8 +24,8 @@ export function frameControls({ clips, config, base, onChange, onMove }) {
       stored,
       element: h("div", {}, slot.element),
       told: () => "You chose another frame.",
-      take: slot.keep,
-      leave: slot.forget,
+      take: (frame) => slot.keep(frame),
+      leave: () => slot.forget(),
       get value() {
         return slot.url;
       },

@@ -42,7 +42,12 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
     "div",
     { class: "draft-bar", role: "group", "aria-label": "What you changed", hidden: true },
     h("p", { class: "grow" }, "Discard what you changed?"),
-    h("div", { class: "actions" }, keepEditing, button("Discard", () => dialog.close())),
+    h(
+      "div",
+      { class: "actions" },
+      keepEditing,
+      button("Discard", () => dialog.close()),
+    ),
   );
   const foot = h("div", { class: "dialog-foot" }, remove, h("div", { class: "grow" }, problem), save, make);
   const dialog = h(
@@ -94,7 +99,11 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
     setText(title, adding ? `Add scene ${sceneKey}` : `Edit scene ${sceneKey}`);
     const elements = [...texts, ...seconds].map((one) => one.element);
     fields.replaceChildren(
-      h("div", { class: "slots" }, slots.map((one) => one.element)),
+      h(
+        "div",
+        { class: "slots" },
+        slots.map((one) => one.element),
+      ),
       h("div", { class: "edit-texts" }, elements, fixedText(scene)),
     );
     update();
@@ -108,10 +117,16 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
   /** What is to be stored, as a merge patch; nothing where nothing was changed. */
   function changes() {
     const frames = {};
-    for (const { id, value } of controls.filter((one) => one.slot && isChanged(one))) frames[id] = value || null;
+    for (const { id, value } of controls.filter((one) => one.slot && isChanged(one)))
+      frames[id] = value || null;
     const texts = base.texts.map((field) => control(textId(field)).value);
     const seconds = control("seconds");
-    const scene = scenePatch(base.scene, base.texts, texts, seconds && isChanged(seconds) ? seconds.value : null);
+    const scene = scenePatch(
+      base.scene,
+      base.texts,
+      texts,
+      seconds && isChanged(seconds) ? seconds.value : null,
+    );
     const found = {};
     if (Object.keys(scene).length) found.scenes = { [base.key]: scene };
     if (Object.keys(frames).length) found.frames = { [base.key]: frames };
@@ -193,7 +208,9 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
       const mine = controls.filter(isChanged).map(({ id, value, stored }) => ({ id, value, stored }));
       read(newest);
       const offered = mine.filter(putBack).length;
-      const more = offered ? "What you typed is below the fields that somebody else changed." : "What you changed is kept.";
+      const more = offered
+        ? "What you typed is below the fields that somebody else changed."
+        : "What you changed is kept.";
       setText(said, `This is the newest. ${more}`);
       fields.querySelector("textarea").focus();
     });
@@ -234,7 +251,10 @@ export function openEdit({ clips, config, project, key, onSaved, onMake, onRemov
 
 function fixedText(scene) {
   const fixed = fixedParts(scene);
-  return fixed.length > 0 && h("p", { class: "muted" }, `Not shown here, and kept as it is: ${fixed.join(", ").toLowerCase()}.`);
+  return (
+    fixed.length > 0 &&
+    h("p", { class: "muted" }, `Not shown here, and kept as it is: ${fixed.join(", ").toLowerCase()}.`)
+  );
 }
 
 /** The number after the last scene's. */

@@ -2,10 +2,15 @@
  * What a person edits of a scene: the texts that its prompt is made of, each in the place where it is stored, and its
  * seconds; and what has to be stored after that. Pure.
  */
-import { secondsIn } from "./words.js";
+import { secondsIn } from "./seconds.js";
 
+/** @type {typeof PARTS[0]} */
 const SUMMED_UP = [["description"], "Prompt"];
-// In the order in which a prompt tells them. A description stands for those that are marked.
+/**
+ * In the order in which a prompt tells them. A description stands for those that are marked.
+ *
+ * @type {[string[], string, { summed?: boolean, usual?: boolean, isShort?: boolean }?][]}
+ */
 const PARTS = [
   [["visual_action"], "What happens", { summed: true, usual: true }],
   [["dialogue"], "Dialogue", { usual: true }],
@@ -37,7 +42,12 @@ export function textFields(scene, inParts = isInParts(scene)) {
     : [SUMMED_UP, ...PARTS.filter(([path, , { summed } = {}]) => !summed && isThere(at(scene, path)))];
   return wanted
     .filter(([path]) => isEditable(at(scene, path)))
-    .map(([path, name, { isShort = false } = {}]) => ({ path, name, isShort, value: asText(at(scene, path)) }));
+    .map(([path, name, { isShort = false } = {}]) => ({
+      path,
+      name,
+      isShort,
+      value: asText(at(scene, path)),
+    }));
 }
 
 /** The seconds that a scene asks for, as the service reads them; null if it names none that can be read. */
@@ -47,7 +57,9 @@ export function wantedSeconds(scene) {
 
 /** The names of the parts of a scene's prompt that have no field. */
 export function fixedParts(scene) {
-  return PARTS.filter(([path, , { usual } = {}]) => usual && !isEditable(at(scene, path))).map(([, name]) => name);
+  return PARTS.filter(([path, , { usual } = {}]) => usual && !isEditable(at(scene, path))).map(
+    ([, name]) => name,
+  );
 }
 
 /** What to store of a scene, as a merge patch: the texts that differ from their fields, and the seconds if any are given. */
@@ -69,7 +81,11 @@ function secondsName(scene, fields) {
 
 function asStored(text, before) {
   if (!text) return null;
-  if (Array.isArray(before)) return text.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (Array.isArray(before))
+    return text
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
   return typeof before === "number" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 

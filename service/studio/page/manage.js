@@ -10,7 +10,13 @@ const addressOf = (projectId) => `#/projects/${projectId}`;
 
 /** Opens the dialog for a project's name; `onStored` gets the project as it is stored then. */
 export function openRename({ clips, project, onStored }) {
-  const name = h("input", { id: "new-title", type: "text", maxlength: "160", autocomplete: "off", required: true });
+  const name = h("input", {
+    id: "new-title",
+    type: "text",
+    maxlength: "160",
+    autocomplete: "off",
+    required: true,
+  });
   name.value = project.title;
   const problem = h("p", { class: "field-problem", role: "alert" });
   const save = h("button", { class: "primary", type: "submit" }, "Rename");
@@ -30,7 +36,11 @@ export function openRename({ clips, project, onStored }) {
           icon("remove"),
         ),
       ),
-      h("div", { class: "dialog-body" }, h("div", { class: "field" }, h("label", { for: "new-title" }, "Name"), name)),
+      h(
+        "div",
+        { class: "dialog-body" },
+        h("div", { class: "field" }, h("label", { for: "new-title" }, "Name"), name),
+      ),
       h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem), save),
     ),
   );

@@ -48,7 +48,8 @@ export function menu() {
     if (!step) return;
     event.preventDefault();
     const actions = [...list.querySelectorAll("button")];
-    actions.at((actions.indexOf(document.activeElement) + step) % actions.length)?.focus();
+    const focused = actions.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    actions.at((focused + step) % actions.length)?.focus();
   }
 
   const itemElement = ({ text, icon: shape, onChoose, danger }) =>
@@ -61,12 +62,17 @@ export function menu() {
       button.focus();
       onChoose();
     };
-    return h("button", { type: "button", class: danger ? "quiet danger" : "quiet", onclick: choose }, icon(shape), text);
+    return h(
+      "button",
+      { type: "button", class: danger ? "quiet danger" : "quiet", onclick: choose },
+      icon(shape),
+      text,
+    );
   }
 
   element.addEventListener("keydown", press);
   element.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !element.contains(event.relatedTarget)) close();
+    if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget)) close();
   });
   return {
     element,
@@ -74,7 +80,8 @@ export function menu() {
       button.setAttribute("aria-label", name);
       element.hidden = !items.length;
       // What has not changed is left alone, so that an open menu keeps its focus.
-      if (shown === (shown = JSON.stringify(items))) return;
+      if (shown === JSON.stringify(items)) return;
+      shown = JSON.stringify(items);
       list.replaceChildren(...items.map(itemElement));
     },
   };

@@ -12,7 +12,11 @@ export function ordering({ list, items, said, name, onChange }) {
   function controls(item) {
     const button = (shape, press) =>
       h("button", { type: "button", class: "quiet icon-only", onclick: press }, icon(shape));
-    const grip = h("button", { type: "button", class: "quiet icon-only grip", draggable: "true" }, icon("grip"));
+    const grip = h(
+      "button",
+      { type: "button", class: "quiet icon-only grip", draggable: "true" },
+      icon("grip"),
+    );
     const up = button("up", () => move(item, -1, up));
     const down = button("down", () => move(item, 1, down));
     item.ordered = { grip, up, down };

@@ -53,10 +53,12 @@ function lonelyRule(read, scenes) {
   const pairedBy = new Set(scenes.map((scene) => scene.kind));
   const hasLongWord = ({ readings }) => readings[0]?.kind === 0;
   if (read.every(hasLongWord)) pairedBy.add(0);
-  return ({ readings }) => readings.length > 0 && readings[0].kind < PART_OF_A_WORD && pairedBy.has(readings[0].kind);
+  return ({ readings }) =>
+    readings.length > 0 && readings[0].kind < PART_OF_A_WORD && pairedBy.has(readings[0].kind);
 }
 
-function sceneOf({ first, last }, reading) {
+/** @param {{ first?: any, last?: any }} ends */
+function sceneOf({ first, last }, reading = undefined) {
   const { tokens, name } = { ...(first ?? last), ...reading };
   return {
     first: first?.file ?? null,
@@ -88,7 +90,11 @@ function readingsOf(token, index, tokens) {
 
 /** The words and numbers of a file's name, without its ending: "Scene02_End.png" has "scene", "2" and "end". */
 function tokensOf(name) {
-  const words = name.normalize("NFC").replace(/\.[^.]*$/, "").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  const words = name
+    .normalize("NFC")
+    .replace(/\.[^.]*$/, "")
+    .replace(/([a-z])([A-Z])/g, "$1 $2")
+    .toLowerCase();
   return (words.match(/\p{L}+|[0-9]+/gu) ?? []).map((token) => token.replace(/^0+(?=[0-9])/, ""));
 }
 

@@ -14,7 +14,7 @@ import { duplicate, openRename, remove } from "./manage.js";
 import { menu } from "./menu.js";
 import { openPlayer } from "./player.js";
 import { SceneCard } from "./scene.js";
-import { shareDone } from "/client/clips.js";
+import { shareDone } from "../client/clips.js";
 import { toast } from "./toasts.js";
 import { projectVideos } from "./video.js";
 import { workshop } from "./workshop.js";
@@ -42,7 +42,12 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     icon("retry"),
     "Retry failed",
   );
-  const makeWith = h("button", { type: "button", hidden: true, onclick: remake }, icon("sliders"), "Make with…");
+  const makeWith = h(
+    "button",
+    { type: "button", hidden: true, onclick: remake },
+    icon("sliders"),
+    "Make with…",
+  );
   const generate = h(
     "button",
     { type: "button", class: "primary", hidden: true, onclick: generateMissing },
@@ -61,10 +66,14 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     onStored: (stored) => change({ ...stored, clockSkewMs: project.clockSkewMs }),
     focusScene: (key) => cards.get(key)?.focus(),
   });
-  const add = h("button", { type: "button", class: "add", hidden: true, onclick: scenework.add }, icon("plus"), "Add scene");
+  const add = h(
+    "button",
+    { type: "button", class: "add", hidden: true, onclick: scenework.add },
+    icon("plus"),
+    "Add scene",
+  );
   const earlier = earlierSection({
     clips,
-    config,
     projectId,
     onKept: () => toast("The clips are kept.", "done"),
   });
@@ -96,7 +105,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
       card.remove();
       cards.delete(key);
     }
-    list.querySelectorAll(".waiting").forEach((one) => one.remove());
+    for (const one of list.querySelectorAll(".waiting")) one.remove();
     scenes.forEach((scene, index) => {
       if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ on: sceneActions(scene.key), videos }));
       const card = cards.get(scene.key);
@@ -131,9 +140,7 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
 
   /** Those whose clips failed. What could not be ordered is asked for again by its own button. */
   const failedScenes = () =>
-    scenesOf(project).filter(
-      ({ job }) => job?.stage === "failed" && !job.outdated && !isNotOrdered(job),
-    );
+    scenesOf(project).filter(({ job }) => job?.stage === "failed" && !job.outdated && !isNotOrdered(job));
 
   /** Those without a clip of what they ask for now. */
   const missingScenes = () =>
@@ -151,7 +158,9 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
     const onStored = (stored) => change({ ...stored, clockSkewMs: project.clockSkewMs });
     more.set("More about this project", [
       { text: "Rename", icon: "edit", onChoose: () => openRename({ clips, project, onStored }) },
-      ...(scenes.length > 1 ? [{ text: "Arrange scenes", icon: "arrange", onChoose: scenework.arrange }] : []),
+      ...(scenes.length > 1
+        ? [{ text: "Arrange scenes", icon: "arrange", onChoose: scenework.arrange }]
+        : []),
       { text: "Duplicate", icon: "copy", onChoose: () => duplicate(clips, project) },
       { text: "Delete", icon: "trash", onChoose: () => remove(clips, project), danger: true },
     ]);
@@ -178,7 +187,9 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
       gone ? h("span", { class: "chip tone-late" }, `${plural(gone, "link")} ended`) : "",
       h("span", {}, clipCount(counts)),
       h("span", {}, choiceText(project, config.models)),
-      project.cost_usd > 0 ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : "")) : "",
+      project.cost_usd > 0
+        ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : ""))
+        : "",
       counts.pending && project.jobs.length
         ? h(
             "span",
@@ -206,7 +217,9 @@ export function projectView(projectId, { clips, config, operator, onProblem }) {
 
   /** What a clip was made with, where that is not what the project's next clips are made with. */
   function otherChoice(job) {
-    const same = ["model", "resolution", "audio"].every((name) => !job || job.adopted || job[name] === project[name]);
+    const same = ["model", "resolution", "audio"].every(
+      (name) => !job || job.adopted || job[name] === project[name],
+    );
     return same ? "" : choiceText(job, config.models);
   }
 

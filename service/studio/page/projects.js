@@ -154,7 +154,11 @@ export function projectsView({ clips, onProblem, onCreate }) {
     const empty = content.querySelector(".empty");
     if (!deleted.projects.length || !empty || gone) return;
     empty.append(
-      h("button", { type: "button", class: "quiet", onclick: () => ask({ state: "deleted" }) }, "Show deleted projects"),
+      h(
+        "button",
+        { type: "button", class: "quiet", onclick: () => ask({ state: "deleted" }) },
+        "Show deleted projects",
+      ),
     );
   }
 
@@ -188,9 +192,8 @@ export function projectsView({ clips, onProblem, onCreate }) {
     [...list.querySelectorAll("a")].find((link) => link.getAttribute("href") === address);
 
   function markFilter() {
-    Object.keys(FILTERS).forEach((state, index) =>
-      filters[index].setAttribute("aria-pressed", String(state === place.state)),
-    );
+    for (const [index, state] of Object.keys(FILTERS).entries())
+      filters[index].setAttribute("aria-pressed", String(state === place.state));
   }
 
   const lookWhenSeen = () => document.visibilityState === "visible" && look();

@@ -7,7 +7,8 @@ const FOR_PROGRAMS = /[{}<>]|\[object |\btask_?UUID|\bHTTP\b|\b(?:GET|POST|PATCH
 // Where Runware's own words are for programs alone.
 const BY_KIND = {
   safety: "Runware's safety check refused it. Change the prompt or the frames.",
-  rejected: "Runware refused it as it was asked for. Change the prompt or the frames, or choose another model.",
+  rejected:
+    "Runware refused it as it was asked for. Change the prompt or the frames, or choose another model.",
 };
 const NO_REASON = "The model could not make it. Try again later.";
 const NOT_ALLOWED =
@@ -15,8 +16,10 @@ const NOT_ALLOWED =
 const REFUSED_CALLS = {
   provider_refused: "The service could not order it. Your scenes are kept.",
   project_edited: "The project was edited meanwhile, so nothing was bought. Try again.",
-  project_changed: "Somebody edited this project meanwhile, so this was not stored. Look at it as it is now, and try again.",
-  project_busy: "The project's earlier clips are being looked for just now, so nothing was bought. Try again in a minute.",
+  project_changed:
+    "Somebody edited this project meanwhile, so this was not stored. Look at it as it is now, and try again.",
+  project_busy:
+    "The project's earlier clips are being looked for just now, so nothing was bought. Try again in a minute.",
   project_deleted: "This project was deleted. It can be restored in the list of deleted projects.",
   // Something before the service answered, in no words of its own.
   http_error: "The service can't answer just now. Try again in a minute.",

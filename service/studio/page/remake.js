@@ -1,9 +1,10 @@
 /** The dialog that makes a project's clips with another model, resolution or sound. */
-import { asCall, choiceFields, covering } from "./choice.js";
+import { asCall, choiceFields } from "./choice.js";
 import { h, icon, setText } from "./dom.js";
 import { askPrices, due, priced } from "./price.js";
 import { plural } from "./words.js";
 import { refusalText } from "./reasons.js";
+import { covering } from "./seconds.js";
 
 /** Opens the dialog for some scenes; `onMake` gets the choice, and may throw what is then shown. */
 export function openRemake({ clips, config, projectId, current, scenes, onMake }) {

@@ -1,106 +1,124 @@
 /** A scene in the dialog that makes a video: its two frames, its prompt and its duration. */
-import { covering, durationField, secondsText } from "./choice.js";
+import { durationField } from "./choice.js";
+import { ENDS } from "./create-model.js";
 import { h, icon, setText } from "./dom.js";
-import { frameSlot, swapFrames } from "./slots.js";
+import { covering, secondsText } from "./seconds.js";
+import { FrameSlot, swapFrames } from "./slots.js";
 
-export const ENDS = ["first", "last"];
+const NAMES = { first: "First frame", last: "Last frame" };
 
 /**
- * Makes a scene, whose place is changed by `order`. `onChange` is called after each change of it; `remove(scene)` takes
- * it out, `moveFrame(slot, step)` changes the place of a frame.
+ * A scene, whose place is changed by `order`. `onChange` is called after each change of it; `remove(scene)` takes it out,
+ * `moveFrame(slot, step)` changes the place of a frame.
  */
-export function sceneDraft({ clips, config, choice, order, onChange, remove, moveFrame }) {
-  const slot = (name) =>
-    frameSlot({ clips, config, name, onChange: changed, onMove: moveFrame, takesDrops: () => !order.isDragging() });
-  const scene = { first: slot("First frame"), last: slot("Last frame"), duration: 0, follow, label, restore };
-  let labelled = 0;
-  const id = `scene-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
-  const number = h("span", { class: "draft-number" });
-  const prompt = h("textarea", { id, rows: "3", placeholder: "What happens between the two frames?" });
-  const durations = h("div", {});
-  const otherSeconds = h("p", { class: "field-warning" });
-  const { grip, up, down } = order.controls(scene);
-  const removal = h(
-    "button",
-    { type: "button", class: "quiet icon-only", onclick: () => remove(scene) },
-    icon("remove"),
-  );
-  const swap = h("button", { type: "button", class: "quiet", onclick: swapBoth }, icon("swap"), "Swap");
-  scene.element = h(
-    "li",
-    { class: "draft" },
-    h("div", { class: "draft-head" }, grip, number, h("span", { class: "grow" }), swap, up, down, removal),
-    h(
-      "div",
-      { class: "draft-body" },
-      h(
-        "div",
-        { class: "slots" },
-        ENDS.map((end) => scene[end].element),
-      ),
-      h(
-        "div",
-        { class: "draft-text" },
-        h("label", { for: id }, "Prompt"),
-        prompt,
-        h("div", { class: "duration" }, h("span", { "aria-hidden": "true" }, "Duration"), durations),
-        otherSeconds,
-      ),
-    ),
-  );
-  Object.defineProperty(scene, "prompt", { get: () => prompt.value });
+export class SceneDraft {
+  duration = 0;
+  #id = `scene-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  #number = h("span", { class: "draft-number" });
+  #prompt = h("textarea", {
+    id: this.#id,
+    rows: "3",
+    placeholder: "What happens between the two frames?",
+  });
+  #durations = h("div", {});
+  #otherSeconds = h("p", { class: "field-warning" });
+  #removal = h("button", { type: "button", class: "quiet icon-only" }, icon("remove"));
+  #swap = h("button", { type: "button", class: "quiet", disabled: true }, icon("swap"), "Swap");
+  #choice;
+  #onChange;
+  #labelled = 0;
 
-  function changed() {
-    const { first, last } = scene;
-    swap.disabled = Boolean(first.loading || last.loading || !(first.url || last.url));
-    onChange();
+  constructor({ clips, config, choice, order, onChange, remove, moveFrame }) {
+    this.#choice = choice;
+    this.#onChange = onChange;
+    const slot = (name) =>
+      new FrameSlot({
+        clips,
+        config,
+        name,
+        onChange: () => this.#framesChanged(),
+        onMove: moveFrame,
+        takesDrops: () => !order.isDragging(),
+      });
+    this.first = slot(NAMES.first);
+    this.last = slot(NAMES.last);
+    this.#removal.addEventListener("click", () => remove(this));
+    this.#swap.addEventListener("click", () => swapFrames(this.first, this.last));
+    this.element = this.#build(order.controls(this));
+    order.watchDrags(this);
+    this.follow();
   }
 
-  function swapBoth() {
-    swapFrames(scene.first, scene.last);
+  get prompt() {
+    return this.#prompt.value;
   }
 
   /** Offers the durations of the chosen model; what was wanted before stays wanted. */
-  function follow() {
-    const { durations_s: offered, prompt_limit: limit } = choice.model;
-    if (limit) prompt.setAttribute("maxlength", limit);
-    else prompt.removeAttribute("maxlength");
-    durations.replaceChildren(
-      durationField(offered, covering(scene.duration, offered), `${id}-duration`, (seconds) => {
-        scene.duration = seconds;
-        setText(otherSeconds, "");
-        onChange();
-      }),
-    );
-    setText(otherSeconds, secondsText(scene.duration, choice.model));
-    labelled = 0;
+  follow() {
+    const { durations_s: offered, prompt_limit: limit } = this.#choice.model;
+    if (limit) this.#prompt.maxLength = limit;
+    else this.#prompt.removeAttribute("maxlength");
+    const choose = (seconds) => {
+      this.duration = seconds;
+      setText(this.#otherSeconds, "");
+      this.#onChange();
+    };
+    const chosen = covering(this.duration, offered);
+    this.#durations.replaceChildren(durationField(offered, chosen, `${this.#id}-duration`, choose));
+    setText(this.#otherSeconds, secondsText(this.duration, this.#choice.model));
+    this.#labelled = 0;
   }
 
   /** Names the scene, and its own controls, after its place. */
-  function label(position) {
-    if (labelled === position) return;
-    labelled = position;
-    setText(number, `Scene ${position}`);
-    removal.setAttribute("aria-label", `Remove scene ${position}`);
-    swap.setAttribute("aria-label", `Swap frames of scene ${position}`);
-    durations.firstChild.setAttribute("aria-label", `Duration of scene ${position}`);
-    for (const end of ENDS) scene[end].label(`scene ${position}`);
+  label(position) {
+    if (this.#labelled === position) return;
+    this.#labelled = position;
+    setText(this.#number, `Scene ${position}`);
+    this.#removal.setAttribute("aria-label", `Remove scene ${position}`);
+    this.#swap.setAttribute("aria-label", `Swap frames of scene ${position}`);
+    this.#durations.firstElementChild.setAttribute("aria-label", `Duration of scene ${position}`);
+    for (const end of ENDS) this[end].label(`scene ${position}`);
   }
 
   /** Puts in what was kept of a scene. */
-  function restore(kept) {
-    prompt.value = kept.prompt;
-    scene.duration = kept.duration;
-    for (const end of ENDS) scene[end].restore(kept[end]);
-    follow();
+  restore(kept) {
+    this.#prompt.value = kept.prompt;
+    this.duration = kept.duration;
+    for (const end of ENDS) this[end].restore(kept[end]);
+    this.follow();
   }
 
-  order.watchDrags(scene);
-  follow();
-  swap.disabled = true;
-  return scene;
-}
+  forget() {
+    for (const end of ENDS) this[end].forget();
+  }
 
-/** Whether anything was put into a scene. */
-export const isBegun = ({ first, last, prompt }) =>
-  Boolean(first.url || last.url || first.loading || last.loading || prompt.trim());
+  focus() {
+    this.first.focus();
+  }
+
+  #framesChanged() {
+    const { first, last } = this;
+    this.#swap.disabled = Boolean(first.loading || last.loading || !(first.url || last.url));
+    this.#onChange();
+  }
+
+  #build({ grip, up, down }) {
+    const space = h("span", { class: "grow" });
+    const duration = h("span", { "aria-hidden": "true" }, "Duration");
+    const slots = ENDS.map((end) => this[end].element);
+    const text = h(
+      "div",
+      { class: "draft-text" },
+      h("label", { for: this.#id }, "Prompt"),
+      this.#prompt,
+      h("div", { class: "duration" }, duration, this.#durations),
+      this.#otherSeconds,
+    );
+    return h(
+      "li",
+      { class: "draft" },
+      h("div", { class: "draft-head" }, grip, this.#number, space, this.#swap, up, down, this.#removal),
+      h("div", { class: "draft-body" }, h("div", { class: "slots" }, slots), text),
+    );
+  }
+}

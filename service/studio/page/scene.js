@@ -4,13 +4,13 @@ import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { isNotOrdered } from "./reasons.js";
 import { menu } from "./menu.js";
 import { pricedFor } from "./price.js";
-import { shareDone, smallUrl } from "/client/clips.js";
+import { shareDone, smallUrl } from "../client/clips.js";
 
 // A clip's first bytes are read when its card is about to be seen: a long project has hundreds.
 const nearby = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) continue;
+      if (!isIntersecting || !(target instanceof HTMLVideoElement)) continue;
       nearby.unobserve(target);
       target.preload = "metadata";
     }
@@ -35,7 +35,12 @@ export class SceneCard extends HTMLElement {
   #prompt = h("p", { class: "prompt" });
   #facts = h("p", { class: "facts muted" });
   #outdated = h("p", { class: "outdated" });
-  #edit = h("button", { type: "button", "data-action": "edit", onclick: () => this.#on.edit() }, icon("edit"), "Edit");
+  #edit = h(
+    "button",
+    { type: "button", "data-action": "edit", onclick: () => this.#on.edit() },
+    icon("edit"),
+    "Edit",
+  );
   #menu = menu();
   #priced = null;
   #on;
@@ -140,9 +145,10 @@ export class SceneCard extends HTMLElement {
       picture(first, `First frame of scene ${key}`),
       picture(last, `Last frame of scene ${key}`),
     ];
-    images[0].addEventListener("load", () =>
-      this.classList.toggle("wide", images[0].naturalWidth > images[0].naturalHeight),
-    );
+    images[0].addEventListener("load", ({ target }) => {
+      if (!(target instanceof HTMLImageElement)) return;
+      this.classList.toggle("wide", target.naturalWidth > target.naturalHeight);
+    });
     this.#frames.replaceChildren(
       h("figure", {}, images[0], h("figcaption", {}, "First")),
       h("figure", {}, images[1], h("figcaption", {}, "Last")),
@@ -155,10 +161,10 @@ export class SceneCard extends HTMLElement {
     if (url && this.#clip.dataset.shown === url) return;
     this.#clip.dataset.shown = url;
     if (url && isShowable(url)) this.#clip.replaceChildren(this.#video(job, first));
-    else if (gone)
-      this.#clip.replaceChildren(noVideo(icon("alert", 24), "Link ended"));
+    else if (gone) this.#clip.replaceChildren(noVideo(icon("alert", 24), "Link ended"));
     // Somebody cancelled it: nothing went wrong.
-    else if (job?.error?.kind === "withdrawn") this.#clip.replaceChildren(h("div", { class: "no-clip" }, icon("play", 24)));
+    else if (job?.error?.kind === "withdrawn")
+      this.#clip.replaceChildren(h("div", { class: "no-clip" }, icon("play", 24)));
     else if (job?.stage === "failed")
       this.#clip.replaceChildren(h("div", { class: "no-clip failed" }, icon("alert", 24)));
     else if (job)
@@ -222,7 +228,8 @@ export class SceneCard extends HTMLElement {
 
   #showActions(job) {
     const { key, stored } = this.#scene;
-    const focused = this.#actions.contains(document.activeElement) && document.activeElement.dataset.action;
+    const { activeElement: active } = document;
+    const focused = this.#actions.contains(active) && active.getAttribute("data-action");
     const isModerated = job?.stage === "failed" && job.error?.kind === "safety" && !job.outdated;
     this.#edit.hidden = !stored;
     this.#edit.setAttribute("aria-label", `Edit scene ${key}`);
@@ -238,7 +245,9 @@ export class SceneCard extends HTMLElement {
   }
 
   #find(action) {
-    return this.#actions.querySelector(`[data-action="${action}"]`) ?? this.#edit;
+    /** @type {HTMLElement | null} */
+    const found = this.#actions.querySelector(`[data-action="${action}"]`);
+    return found ?? this.#edit;
   }
 
   /** Puts the focus on the card. */
@@ -250,7 +259,12 @@ export class SceneCard extends HTMLElement {
   #again(job) {
     const { key, quote } = this.#scene;
     if (job?.outdated && quote?.paid)
-      return this.#action("make", "restore", "Take the earlier clip", `Take the earlier clip of scene ${key}`);
+      return this.#action(
+        "make",
+        "restore",
+        "Take the earlier clip",
+        `Take the earlier clip of scene ${key}`,
+      );
     if (job?.outdated) return this.#action("make", "retry", "Make anew", `Make scene ${key} anew`);
     if (job?.stage !== "failed" || isNotOrdered(job)) return null;
     return this.#action("retry", "retry", "Retry", `Retry scene ${key}`);
@@ -258,7 +272,12 @@ export class SceneCard extends HTMLElement {
 
   #cancel(job) {
     if (!UNSENT.includes(job?.stage)) return null;
-    return h("button", { ...this.#acting("cancel"), "aria-label": `Cancel scene ${job.scene}` }, icon("remove"), "Cancel");
+    return h(
+      "button",
+      { ...this.#acting("cancel"), "aria-label": `Cancel scene ${job.scene}` },
+      icon("remove"),
+      "Cancel",
+    );
   }
 
   /** A button that may spend: its label and its name say how much. */

@@ -1,5 +1,5 @@
 /** Who is calling. The installation decides how people sign in: each way is a module of its own, loaded where it is used. */
-import { createClips } from "/client/clips.js";
+import { createClips } from "../client/clips.js";
 
 const WAYS = {
   none: () => ({ token: () => undefined, signedIn: () => true, operator: () => true, owner: () => "" }),

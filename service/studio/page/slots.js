@@ -6,8 +6,9 @@ const MB = 1_000_000;
 // Nobody looks at a URL that is still being typed.
 const TYPED_AFTER_MS = 400;
 const LOOK_MS = 10_000;
-const NOTHING = { url: "", preview: "", name: "", typed: "", problem: "", warning: "" };
+const NOTHING = Object.freeze({ url: "", preview: "", name: "", typed: "", problem: "", warning: "" });
 // The slot whose frame is being dragged to another one.
+/** @type {FrameSlot | null} */
 let dragged = null;
 
 export const isFrameDragged = () => dragged !== null;
@@ -15,185 +16,235 @@ export const isFrameDragged = () => dragged !== null;
 /** Lets two slots change their frames, unless one of them is still waiting for its own; gives whether they did. */
 export function swapFrames(one, other) {
   if (one === other || one.loading || other.loading) return false;
-  const [ones, others] = [one, other].map((slot) =>
-    Object.fromEntries(Object.keys(NOTHING).map((key) => [key, slot[key]])),
-  );
+  const [ones, others] = [one.content, other.content];
   one.put(others);
   other.put(ones);
   return true;
 }
 
 /**
- * Makes a slot. `url` is set once its frame can be used, `loading` says what is being waited for; `onChange` is called
- * after each change of these, `onMove(slot, step)` when its frame shall go to the slot before (-1) or after it (1). While
- * `takesDrops` is false, what is dragged over it is none of its business.
+ * A slot. `content` is what lies in it: its `url` is set once the frame can be used. `loading` says what is being waited
+ * for. `onChange` is called after each change of these, `onMove(slot, step)` when its frame shall go to the slot before (-1)
+ * or after it (1). While `takesDrops` is false, what is dragged over it is none of its business.
  */
-export function frameSlot({ clips, config, name, onChange, onMove = () => {}, takesDrops = () => true }) {
-  const slot = { ...NOTHING, loading: "", label, keep, take, fill, takeUrl, restore, put, forget, focus: () => file.focus() };
-  let turn = 0;
-  const file = h("input", { type: "file", class: "unseen", accept: config.upload_types.join(",") });
-  const preview = h("span", { class: "slot-picture" }, icon("image", 20));
-  const caption = h("span", { class: "slot-name" }, name);
-  const hint = h("span", { class: "slot-hint" }, "Drop or choose");
-  const target = h("label", { class: "slot" }, file, preview, caption, hint);
-  const url = h("input", {
-    type: "url",
-    class: "slot-url",
-    placeholder: "or paste a URL",
-    autocomplete: "off",
-  });
-  const wrong = h("span", { class: "field-problem", role: "alert" });
-  const doubt = h("span", { class: "field-warning", role: "status" });
-  slot.element = h("div", { class: "slot-box" }, target, url, wrong, doubt);
+export class FrameSlot {
+  content = NOTHING;
+  loading = "";
+  // What began earlier than the newest file or URL has no say any more.
+  #turn = 0;
+  #clips;
+  #config;
+  #name;
+  #onChange;
+  #preview = h("span", { class: "slot-picture" }, icon("image", 20));
+  #hint = h("span", { class: "slot-hint" }, "Drop or choose");
+  #url = h("input", { type: "url", class: "slot-url", placeholder: "or paste a URL", autocomplete: "off" });
+  #wrong = h("span", { class: "field-problem", role: "alert" });
+  #doubt = h("span", { class: "field-warning", role: "status" });
+  #file;
+  #target;
 
-  function show() {
-    const image = slot.preview ? picture(slot.preview, "") : icon("image", 20);
-    image.draggable = false;
-    preview.replaceChildren(image);
-    target.draggable = Boolean(slot.url && !slot.loading);
-    target.classList.toggle("filled", Boolean(slot.url));
-    target.classList.toggle("loading", Boolean(slot.loading));
-    setText(hint, slot.loading || slot.name || (slot.url ? "Change" : "Drop or choose"));
-    hint.title = slot.name;
-    setText(wrong, slot.problem);
-    setText(doubt, slot.warning);
-    if (document.activeElement !== url) url.value = slot.typed;
+  constructor({ clips, config, name, onChange, onMove = (_slot, _step) => {}, takesDrops = () => true }) {
+    this.#clips = clips;
+    this.#config = config;
+    this.#name = name;
+    this.#onChange = onChange;
+    this.#file = h("input", { type: "file", class: "unseen", accept: config.upload_types.join(",") });
+    const caption = h("span", { class: "slot-name" }, name);
+    this.#target = h("label", { class: "slot" }, this.#file, this.#preview, caption, this.#hint);
+    this.element = h("div", { class: "slot-box" }, this.#target, this.#url, this.#wrong, this.#doubt);
+    this.#listen(onMove);
+    this.#lendFrame();
+    this.#takeDrops(takesDrops);
   }
 
-  function changed() {
-    show();
-    onChange();
+  get url() {
+    return this.content.url;
+  }
+
+  /** The name of the file, where it was one. */
+  get name() {
+    return this.content.name;
+  }
+
+  get problem() {
+    return this.content.problem;
   }
 
   /** Names the slot's controls after a scene, such as "scene 2". */
-  function label(scene) {
-    file.setAttribute("aria-label", `${name} of ${scene}`);
-    file.setAttribute("aria-description", "Drag its frame to another slot, or press arrow left or right");
-    url.setAttribute("aria-label", `URL of the ${name.toLowerCase()} of ${scene}`);
+  label(scene) {
+    this.#file.setAttribute("aria-label", `${this.#name} of ${scene}`);
+    this.#file.setAttribute(
+      "aria-description",
+      "Drag its frame to another slot, or press arrow left or right",
+    );
+    this.#url.setAttribute("aria-label", `URL of the ${this.#name.toLowerCase()} of ${scene}`);
+  }
+
+  focus() {
+    this.#file.focus();
   }
 
   /** Shows a frame that is stored already. */
-  function keep(stored) {
-    forget();
-    turn += 1;
-    Object.assign(slot, { url: stored, typed: stored, preview: isShowable(stored) ? stored : "", loading: "" });
-    show();
+  keep(stored) {
+    this.forget();
+    this.#turn += 1;
+    this.loading = "";
+    this.#set({ url: stored, typed: stored, preview: isShowable(stored) ? stored : "" });
+    this.#show();
   }
 
-  function forget() {
-    if (slot.preview.startsWith("blob:")) URL.revokeObjectURL(slot.preview);
-    Object.assign(slot, NOTHING);
+  forget() {
+    if (this.content.preview.startsWith("blob:")) URL.revokeObjectURL(this.content.preview);
+    this.content = NOTHING;
   }
 
-  function put(content) {
-    turn += 1;
-    Object.assign(slot, content);
-    changed();
-  }
-
-  /** Looks at a file, and uploads it; one that can't be a frame leaves the slot as it is. */
-  async function take(chosen) {
-    const mine = (turn += 1);
-    slot.loading = "Looking…";
-    changed();
-    const reason = await whyUnfit(chosen, config);
-    if (mine !== turn) return;
-    if (!reason) return fill(chosen);
-    Object.assign(slot, { loading: "", problem: `${chosen.name} was left out: ${reason}.` });
-    changed();
+  put(content) {
+    this.#turn += 1;
+    this.content = content;
+    this.#changed();
   }
 
   /** Uploads a file that was looked at; a later file or URL for the same slot wins. */
-  async function fill(chosen) {
-    forget();
-    const mine = (turn += 1);
-    slot.preview = URL.createObjectURL(chosen);
-    slot.name = chosen.name;
-    slot.loading = "Uploading…";
-    changed();
+  async fill(chosen) {
+    this.forget();
+    this.#turn += 1;
+    const mine = this.#turn;
+    this.#set({ preview: URL.createObjectURL(chosen), name: chosen.name });
+    this.loading = "Uploading…";
+    this.#changed();
     try {
-      const stored = await clips.upload(chosen);
-      if (mine === turn) slot.url = stored.url;
+      const stored = await this.#clips.upload(chosen);
+      if (mine === this.#turn) this.#set({ url: stored.url });
     } catch (error) {
-      if (mine === turn) {
-        forget();
-        slot.problem = `${chosen.name}: ${refusalText(error)}`;
+      if (mine === this.#turn) {
+        this.forget();
+        this.#set({ problem: `${chosen.name}: ${refusalText(error)}` });
       }
     } finally {
-      if (mine === turn) slot.loading = "";
-      changed();
+      if (mine === this.#turn) this.loading = "";
+      this.#changed();
     }
   }
 
   /** Puts in a frame that was kept: an upload by its name too, else the URL that somebody wrote. */
-  function restore({ url: kept, name: fileName }) {
-    if (!fileName) return takeUrl(kept, true);
-    put({ ...NOTHING, url: kept, name: fileName, preview: kept });
+  restore({ url: kept, name: fileName }) {
+    if (!fileName) return this.#takeUrl(kept, true);
+    this.put({ ...NOTHING, url: kept, name: fileName, preview: kept });
+  }
+
+  /** Looks at a file, and uploads it; one that can't be a frame leaves the slot as it is. */
+  async #take(chosen) {
+    this.#turn += 1;
+    const mine = this.#turn;
+    this.loading = "Looking…";
+    this.#changed();
+    const reason = await whyUnfit(chosen, this.#config);
+    if (mine !== this.#turn) return;
+    if (!reason) return this.fill(chosen);
+    this.loading = "";
+    this.#set({ problem: `${chosen.name} was left out: ${reason}.` });
+    this.#changed();
   }
 
   /** Takes a URL; one that was not typed is `dropped`, and written into the field. */
-  function takeUrl(text, dropped = false) {
-    forget();
-    turn += 1;
-    slot.loading = "";
+  #takeUrl(text, dropped = false) {
+    this.forget();
+    this.#turn += 1;
+    this.loading = "";
     const typed = text.trim();
-    if (dropped) url.value = typed;
-    if (typed && !/^https?:\/\/[^\s/]+\S*$/.test(typed)) slot.problem = "Write a whole http(s) URL.";
+    if (dropped) this.#url.value = typed;
+    if (typed && !/^https?:\/\/[^\s/]+\S*$/.test(typed)) this.#set({ problem: "Write a whole http(s) URL." });
     else if (typed) {
-      slot.url = typed;
-      look();
+      this.#set({ url: typed });
+      this.#look();
     }
-    slot.typed = typed;
-    changed();
+    this.#set({ typed });
+    this.#changed();
   }
 
   /** Looks at what is under the URL. What this browser can't load, Runware still may: that is a warning. */
-  async function look() {
-    const mine = turn;
-    slot.loading = "Loading…";
+  async #look() {
+    const mine = this.#turn;
+    this.loading = "Loading…";
     await new Promise((resolve) => setTimeout(resolve, TYPED_AFTER_MS));
-    if (mine !== turn) return;
-    const { image, warning } = await seen(slot.url, config);
-    if (mine !== turn) return;
-    Object.assign(slot, { loading: "", preview: image ? slot.url : "", warning });
-    changed();
+    if (mine !== this.#turn) return;
+    const { image, warning } = await seen(this.url, this.#config);
+    if (mine !== this.#turn) return;
+    this.loading = "";
+    this.#set({ preview: image ? this.url : "", warning });
+    this.#changed();
   }
 
-  file.addEventListener("change", () => file.files[0] && take(file.files[0]));
-  url.addEventListener("input", () => takeUrl(url.value));
-  file.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step || !slot.url) return;
-    event.preventDefault();
-    onMove(slot, step);
-  });
-  target.addEventListener("dragstart", (event) => {
-    dragged = slot;
-    event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", slot.name || slot.url);
-    target.classList.add("dragged");
-  });
-  target.addEventListener("dragend", () => {
-    dragged = null;
-    target.classList.remove("dragged");
-  });
-  target.addEventListener("dragover", (event) => {
-    if (!takesDrops() || dragged === slot) return;
-    event.preventDefault();
-    target.classList.add("over");
-  });
-  target.addEventListener("dragleave", () => target.classList.remove("over"));
-  target.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    target.classList.remove("over");
-    if (dragged) return swapFrames(dragged, slot);
-    const [dropped] = event.dataTransfer.files;
-    const link = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
-    if (dropped) take(dropped);
-    else if (link) takeUrl(link.split("\n")[0], true);
-  });
-  return slot;
+  #set(changes) {
+    this.content = { ...this.content, ...changes };
+  }
+
+  #changed() {
+    this.#show();
+    this.#onChange();
+  }
+
+  #show() {
+    const { url, name, preview, problem, warning, typed } = this.content;
+    const image = preview ? picture(preview, "") : icon("image", 20);
+    if (image instanceof HTMLElement) image.draggable = false;
+    this.#preview.replaceChildren(image);
+    this.#target.draggable = Boolean(url && !this.loading);
+    this.#target.classList.toggle("filled", Boolean(url));
+    this.#target.classList.toggle("loading", Boolean(this.loading));
+    setText(this.#hint, this.loading || name || (url ? "Change" : "Drop or choose"));
+    this.#hint.title = name;
+    setText(this.#wrong, problem);
+    setText(this.#doubt, warning);
+    if (document.activeElement !== this.#url) this.#url.value = typed;
+  }
+
+  #listen(onMove) {
+    this.#file.addEventListener("change", () => this.#file.files[0] && this.#take(this.#file.files[0]));
+    this.#url.addEventListener("input", () => this.#takeUrl(this.#url.value));
+    this.#file.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step || !this.url) return;
+      event.preventDefault();
+      onMove(this, step);
+    });
+  }
+
+  /** Has its frame dragged to another slot. */
+  #lendFrame() {
+    const target = this.#target;
+    target.addEventListener("dragstart", (event) => {
+      dragged = this;
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setData("text/plain", this.name || this.url);
+      target.classList.add("dragged");
+    });
+    target.addEventListener("dragend", () => {
+      dragged = null;
+      target.classList.remove("dragged");
+    });
+  }
+
+  #takeDrops(takesDrops) {
+    const target = this.#target;
+    target.addEventListener("dragover", (event) => {
+      if (!takesDrops() || dragged === this) return;
+      event.preventDefault();
+      target.classList.add("over");
+    });
+    target.addEventListener("dragleave", () => target.classList.remove("over"));
+    target.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      target.classList.remove("over");
+      if (dragged) return swapFrames(dragged, this);
+      const [dropped] = event.dataTransfer.files;
+      const link = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
+      if (dropped) this.#take(dropped);
+      else if (link) this.#takeUrl(link.split("\n")[0], true);
+    });
+  }
 }
 
 export const sidesText = ({ min_side_px: min, max_side_px: max }) => `${min} to ${max} pixels a side`;
@@ -207,7 +258,9 @@ export async function whyUnfit(file, config) {
   if (!image) return "it can't be read as an image";
   const { width, height } = image;
   image.close();
-  return fits(width, height, config) ? "" : `it has ${width} x ${height} pixels, and a frame has ${sidesText(config)}`;
+  return fits(width, height, config)
+    ? ""
+    : `it has ${width} x ${height} pixels, and a frame has ${sidesText(config)}`;
 }
 
 const fits = (width, height, { min_side_px: min, max_side_px: max }) =>
@@ -225,7 +278,7 @@ async function seen(url, config) {
   const loaded = await new Promise((resolve) => {
     image.onload = () => resolve(true);
     image.onerror = () => resolve(false);
-    setTimeout(resolve, LOOK_MS, false);
+    setTimeout(() => resolve(false), LOOK_MS);
     image.src = url;
   });
   if (loaded) return { image: true, warning: sidesProblem(image.naturalWidth, image.naturalHeight, config) };

@@ -6,6 +6,7 @@ export function projectVideos({ clips, projectId, config }) {
   const gone = new Set();
   const asked = new Map();
   // A long project must not ask for all of its videos at once.
+  /** @type {Promise<unknown>} */
   let last = Promise.resolve();
 
   function note(error, job) {

@@ -1,6 +1,7 @@
 /** What the page says about states, times and money. Pure: the time is an argument. */
-import { secondsWaited } from "/client/clips.js";
+import { secondsWaited } from "../client/clips.js";
 import { failureText, isNotOrdered } from "./reasons.js";
+import { secondsIn } from "./seconds.js";
 
 // Without a past of its own the service calls a clip late after this long.
 const LATE_BY_DEFAULT_S = 300;
@@ -122,13 +123,6 @@ const dayText = (time) =>
 
 export const dollars = (usd) => `$${usd.toFixed(2)}`;
 
-/** The seconds in a duration such as 5, "5" or "4.5 s", as the service reads them; null where there are none. */
-export function secondsIn(duration) {
-  if (typeof duration === "number") return duration;
-  const [, number] = /^(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?$/i.exec(String(duration ?? "").trim()) ?? [];
-  return number === undefined ? null : Number(number.replace(",", "."));
-}
-
 /** What a person wrote about a scene. */
 export function promptOf(scene) {
   const texts = [scene?.description, scene?.visual_action, scene?.dialogue];
@@ -151,8 +145,7 @@ export function scenesOf(project) {
       last: asText(frames[key]?.last_frame),
       // What is sent, where a clip can be made.
       prompt: project.quotes[key]?.prompt ?? promptOf(scenes[key]),
-      duration:
-        secondsIn(scenes[key]?.duration) === null ? scenes[key]?.duration_sec : scenes[key].duration,
+      duration: secondsIn(scenes[key]?.duration) === null ? scenes[key]?.duration_sec : scenes[key].duration,
       problem: project.problems[key] ?? "",
       quote: project.quotes[key] ?? null,
       job: jobs.get(key) ?? null,

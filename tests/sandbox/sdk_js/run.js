@@ -19,8 +19,6 @@ const greeted = await outcome(async () => {
 });
 const outcomes = greeted.error
   ? [greeted]
-  : await Promise.all(
-      tasks.map(({ taskType, ...task }) => outcome(() => runware.videoInference(task))),
-    );
+  : await Promise.all(tasks.map(({ taskType, ...task }) => outcome(() => runware.videoInference(task))));
 console.log(JSON.stringify(outcomes));
 process.exit(0);

@@ -8,6 +8,10 @@ const place = document.getElementById("root");
 if (place) {
   const root = createRoot(place);
   root.render(
-    <CreateVideoDialog clips={clips} projectId={parameters.get("project") ?? ""} onClose={() => root.unmount()} />,
+    <CreateVideoDialog
+      clips={clips}
+      projectId={parameters.get("project") ?? ""}
+      onClose={() => root.unmount()}
+    />,
   );
 }
