@@ -104,7 +104,7 @@ def at_deadline(clip: Clip, outcome: Outcome, now: datetime, policy: Policy) -> 
     overtime = now - clip.waiting_since - policy.clip_timeout
     if isinstance(outcome, Unclear) and overtime < policy.last_look_grace:
         return outcome
-    return Expired(_time_out(clip, outcome, policy))
+    return Expired(_time_out(clip, outcome, policy), clip.sends)
 
 
 def _time_out(clip: Clip, outcome: Outcome, policy: Policy) -> Failure:
@@ -288,9 +288,10 @@ def _ended(
             return _settled(clip, by, now, video_url=video_url, cost_usd=cost_usd)
         case Failed(failure, cost_usd):
             return _settled(clip, by, now, failure=failure, cost_usd=cost_usd)
-        case Expired(failure):
-            # The clip may have been reopened since it was looked at: then its time runs anew.
-            over = is_over(clip, now, policy)
+        case Expired(failure, sends):
+            # The clip may have been reopened since it was looked at: then its time runs anew. Or sent: then
+            # nobody has looked for what was sent last.
+            over = is_over(clip, now, policy) and clip.sends == sends
             return _settled(clip, SettledBy.TIMEOUT, now, failure=failure) if over else clip
         case _:
             assert_never(outcome)

@@ -66,9 +66,10 @@ class VideoRefused:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The clip's time is over and its last look brought nothing."""
+    """The clip's time is over, and the last look brought nothing of what had been sent `sends` times."""
 
     failure: Failure
+    sends: int
 
 
 @dataclass(frozen=True, slots=True)

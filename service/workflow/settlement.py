@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from service.clips.lifecycle import Policy, Refusal, transition
+from service.clips.lifecycle import Policy, Refusal, awaits_room, transition
 from service.clips.models import ACCOUNT_REMEDY, Clip, ClipStatus, FailureKind, SettledBy, TaskUUID
 from service.clips.outcomes import Expired, Failed, Outcome, Superfluous, Unknown
 from service.errors import StoreRefused, StoreUnavailable
@@ -189,8 +189,9 @@ class Settler:
             # Before the success is stored: if either write fails, the result is brought again and does both.
             await self._withdraw_unsent(late, now)
             saved, refused = await self._save(list(changed.values()), now)
-            # And after it, since until then another copy could record one more. The store lets none be sent.
-            await self._withdraw_unsent(late, now)
+            # And after it, since until then another copy could record one more, or be told that there is no
+            # room for one that was on its way. The store lets none be sent.
+            await self._withdraw_superfluous([*late, *filter(_waits_behind_others, changed.values())], now)
             self._on_change()
             for task_uuid in saved:
                 self._tell_settled(changed[task_uuid])
@@ -226,14 +227,21 @@ class Settler:
         One that has just been sent has a newer version, and goes on.
         """
         for clip in late:
+            await self._withdraw(await self._store.attempts(clip.project_id, {clip.fingerprint}), now)
+
+    async def _withdraw_superfluous(self, clips: Sequence[Clip], now: datetime) -> None:
+        """Take back the unsent attempts at what these clips are of, where one has succeeded."""
+        for clip in clips:
             attempts = await self._store.attempts(clip.project_id, {clip.fingerprint})
-            ends = (
-                transition(one, Superfluous(), SettledBy.SUBMISSION, now, self._policy) for one in attempts
-            )
-            withdrawn = {one.task_uuid: one for one in ends if not isinstance(one, Refusal)}
-            if withdrawn:
-                for task_uuid in await self._store.save(list(withdrawn.values()), now):
-                    self._tell_settled(withdrawn[task_uuid])
+            if any(one.status is ClipStatus.SUCCEEDED for one in attempts):
+                await self._withdraw(attempts, now)
+
+    async def _withdraw(self, attempts: Sequence[Clip], now: datetime) -> None:
+        ends = (transition(one, Superfluous(), SettledBy.SUBMISSION, now, self._policy) for one in attempts)
+        withdrawn = {one.task_uuid: one for one in ends if not isinstance(one, Refusal)}
+        if withdrawn:
+            for task_uuid in await self._store.save(list(withdrawn.values()), now):
+                self._tell_settled(withdrawn[task_uuid])
 
     def _tell_settled(self, clip: Clip) -> None:
         if clip.status.settled and clip.settled_at is not None:
@@ -255,6 +263,10 @@ class Settler:
 
 def _came_late(before: Clip, after: Clip) -> bool:
     return before.presumed_failed and after.status is ClipStatus.SUCCEEDED
+
+
+def _waits_behind_others(after: Clip) -> bool:
+    return after.attempt > 1 and awaits_room(after)
 
 
 def _storable(text: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from service.clips.cancelling import was_cancelled
 from service.clips.edits import Patch
-from service.clips.lifecycle import Policy
+from service.clips.lifecycle import Policy, sent
 from service.clips.models import (
     Clip,
     ClipRequest,
@@ -426,3 +426,41 @@ async def test_task_without_room_is_sent_again_unless_it_is_known_to_be_taken(
     await scene.poller.tick()
     await scene.poller.background.drain(5)
     assert len(scene.provider.submitted) == 2
+
+
+async def test_clip_that_another_copy_sends_during_the_last_look_is_not_told_as_refused(scene: Scene) -> None:
+    scene.provider.outcome = Unclear("no answer")
+    await scene.generate()
+    waiting, _ = await scene.clips()
+    await scene.say(waiting, NO_ROOM, SettledBy.SUBMISSION)
+    waiting, _ = await scene.clips()
+    scene.clock.advance(minutes=33)
+
+    async def send_it() -> None:
+        assert await scene.store.save([sent(waiting, scene.clock())], scene.clock())
+
+    scene.provider.before_answer = send_it
+    scene.provider.outcome = Absent()
+    await scene.poller.tick()
+    first, second = await scene.clips()
+    assert (first.status, first.sends) == (ClipStatus.SUBMITTING, 2)
+    assert second.presumed_failed
+
+
+async def test_clip_for_which_there_is_no_room_is_withdrawn_if_the_video_came_meanwhile(scene: Scene) -> None:
+    await scene.generate()
+    await scene.time_out()
+    earlier, _ = await scene.clips()
+
+    async def bring_the_video(_clips: Sequence[Clip]) -> None:
+        scene.provider.before_submission = None
+        await scene.say(earlier, SUCCESS)
+        scene.provider.outcome = NO_ROOM
+
+    scene.provider.outcome = NO_TRACE
+    scene.provider.before_submission = bring_the_video
+    await scene.generate()
+    attempts = await scene.store.attempts(scene.project_id, {earlier.fingerprint})
+    (again,) = [one for one in attempts if one.attempt > 1]
+    assert again.failure is not None
+    assert (again.failure.kind, again.sends) == (FailureKind.WITHDRAWN, 1)

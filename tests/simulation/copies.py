@@ -1,7 +1,7 @@
 """Copies of the service: its real parts, wired as in `app.py`, between a store and a network that fail."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,7 +13,7 @@ import aiohttp
 from service.app import _policy
 from service.clips.frames import DEFAULT_FRAME_RULES
 from service.clips.lifecycle import Policy
-from service.clips.models import Clip, TaskUUID
+from service.clips.models import Clip, ProjectId, TaskUUID
 from service.clips.ownership import Caller, Operator
 from service.clips.planning import Planner
 from service.errors import Unauthorized
@@ -38,9 +38,11 @@ from service.workflow.inquiry import Inquiry
 from service.workflow.past import Past
 from service.workflow.poll import Poller
 from service.workflow.ports import Store
+from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.settlement import Settler
 from service.workflow.submission import Submitter
+from service.workflow.watch import Update, Watcher
 from tests.builders import CATALOGUE
 from tests.simulation.runware import GOOD_HOST, Answer
 from tests.simulation.scenario import Scenario
@@ -152,9 +154,10 @@ class Copy:
         )
         runware.around = around
         meter = cast("Any", SilentMeter())
-        self.settler = Settler(
-            store, policy, clock, Redactor([API_KEY, WEBHOOK_SECRET]).text, _uncounted, meter
-        )
+        planner = Planner(CATALOGUE)
+        self.watcher = Watcher(store, planner)
+        changed = self.watcher.look_soon
+        self.settler = Settler(store, policy, clock, Redactor([API_KEY, WEBHOOK_SECRET]).text, changed, meter)
         submitter = Submitter(
             store,
             runware,
@@ -170,16 +173,15 @@ class Copy:
         self.poller = Poller(
             store, inquiry, self.settler, submitter, self.background, clock, policy, self.interval, meter
         )
-        planner = Planner(CATALOGUE)
-        self.generator = Generator(
-            store, inquiry, self.settler, submitter, clock, policy, planner, _uncounted
-        )
+        self.generator = Generator(store, inquiry, self.settler, submitter, clock, policy, planner, changed)
         self.canceller = Canceller(store, self.settler, planner)
-        self.editor = Editor(store, clock, _uncounted, planner, self.canceller)
+        self.editor = Editor(store, clock, changed, planner, self.canceller)
+        self.projects = Projects(store, clock, changed, planner)
         self.checker = Checker(store, inquiry, self.settler, clock)
         self.receiver = Receiver(self.settler)
         self.ready = asyncio.Event()
         self.stopping = asyncio.Event()
+        self._looks: asyncio.Task[None] | None = None
 
     async def live(self, jitter: Callable[[], float]) -> None:
         """Work until `stopping`, then stop as the service does."""
@@ -189,8 +191,11 @@ class Copy:
             ticks = asyncio.create_task(self._tick_on(jitter), name="poller")
             self.ready.set()
             await self.stopping.wait()
+            self.watcher.close()
             await self.poller.finish_tick(DRAIN_S)
             ticks.cancel()
+            if self._looks is not None:
+                self._looks.cancel()
             await self.background.drain(DRAIN_S)
             await self.settler.stop()
             await writer
@@ -199,6 +204,12 @@ class Copy:
         while not self.stopping.is_set():
             await self.poller.tick()
             await asyncio.sleep(self.interval.total_seconds() * jitter())
+
+    async def watch(self, project: ProjectId, since: int) -> AsyncGenerator[Update]:
+        """Watch a project; looks for changes from the first that somebody watches. Raises ServiceError."""
+        if self._looks is None:
+            self._looks = asyncio.create_task(self.watcher.run(), name="watcher")
+        return await self.watcher.watch(project, ME, since)
 
     async def receive(self, task: TaskUUID, token: str, body: object) -> bool:
         """Take a webhook as `web/handlers.py` does. Raises ServiceError."""

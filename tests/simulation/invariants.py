@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.runware import GOOD_HOST, Job
+from tests.simulation.runware import ARCHIVE_LAG_S, GOOD_HOST, Job
 
 Row = Mapping[str, Any]
 
@@ -32,6 +32,8 @@ _LAST_LOOK_S = 90.0
 # What is heard may wait for the answers of a second look, and for those of other batches.
 _STORED_WITHIN_S = 90.0
 _VAIN_S = 60.0
+# A look a second, and the store's answers; longer than any of it takes where nothing is slow.
+SHOWN_WITHIN_S = 4.0
 _TEXTS = ("failure_code", "failure_message", "failure_detail", "video_url")
 
 INVARIANTS = {
@@ -61,6 +63,9 @@ INVARIANTS = {
     "turned away": "No call is refused for edits or another call that were not there",
     "one asker": "No clip is leased by two copies' pollers within the same interval",
     "every clip comes": "When all is quiet, pressing gives every scene its video",
+    "deleted": "Nothing is made for a project after its deletion was acknowledged, until it is restored",
+    "copies are free": "What comes along with a duplicate is a video of the original's, and costs nothing",
+    "shown": "What is watched never goes back, is told as it is stored, and within seconds where all works",
     "crash": "Nothing fails but by the service's own errors",
 }
 
@@ -90,6 +95,8 @@ class Ledger:
     """The texts of scenes of which clips were promised, as long as they stand in the project."""
     _db: sqlite3.Connection | None = None
     _version: int = 0
+    _original: str = ""
+    _changed_at: float = 0.0
 
     def open(self) -> None:
         self._db = sqlite3.connect(self.path, isolation_level=None)
@@ -106,6 +113,7 @@ class Ledger:
         if version == self._version:
             return
         self._version = version
+        self._changed_at = self.seconds()
         before = self.rows
         self.rows = {row["task_uuid"]: dict(row) for row in self._db.execute("SELECT * FROM clips")}
         self._check_rows(before)
@@ -117,12 +125,22 @@ class Ledger:
 
     def has_project(self) -> bool:
         assert self._db is not None
-        return self._db.execute("SELECT 1 FROM projects").fetchone() is not None
+        found = self._db.execute("SELECT id FROM projects ORDER BY rowid LIMIT 1").fetchone()
+        self._original = found["id"] if found else ""
+        return found is not None
 
     def project(self) -> Row:
+        """Give the project that people write in; the others are its duplicates."""
         assert self._db is not None
-        row: Row = dict(self._db.execute("SELECT * FROM projects ORDER BY created_at LIMIT 1").fetchone())
+        found = self._db.execute("SELECT * FROM projects WHERE id = ?", [self._original]).fetchone()
+        row: Row = dict(found)
         return row
+
+    def projects(self) -> Sequence[str]:
+        """Give the ids of all projects: the original, then its duplicates."""
+        assert self._db is not None
+        found = [row["id"] for row in self._db.execute("SELECT id FROM projects ORDER BY rowid")]
+        return sorted(found, key=lambda project: project != self._original)
 
     def scenes(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = json.loads(self.project()["scenes"])
@@ -133,14 +151,15 @@ class Ledger:
 
     def all_made(self) -> bool:
         """Whether nothing is open, and every current clip has its video."""
-        return self.all_ended() and all(row["status"] == "succeeded" for row in self.current().values())
+        current = [row for project in self.projects() for row in self.current(project).values()]
+        return self.all_ended() and all(row["status"] == "succeeded" for row in current)
 
     def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the project's scenes past the service, as the web application does."""
         assert self._db is not None
         scenes = json.loads(self.project()["scenes"])
         change(scenes)
-        self._db.execute("UPDATE projects SET scenes = ?", [json.dumps(scenes)])
+        self._db.execute("UPDATE projects SET scenes = ? WHERE id = ?", [json.dumps(scenes), self._original])
         self._keep_promises(scenes)
 
     # Changes.
@@ -155,10 +174,21 @@ class Ledger:
                 self._check_changed(before[task], row, before)
 
     def _check_new(self, row: Row, before: Mapping[str, Row]) -> None:
+        if row["copied_from"] is not None:
+            self._check_copied(row, before)
+            return
         for other in _same_purchase(row, before.values()):
             if other["status"] != "failed" or other["attempt"] == row["attempt"]:
                 self.violate(f"one attempt: {_named(row)} is recorded beside {_named(other)}")
         self._check_content(row)
+
+    def _check_copied(self, row: Row, before: Mapping[str, Row]) -> None:
+        original = before.get(row["copied_from"])
+        same = original is not None and all(row[name] == original[name] for name in ("status", "video_url"))
+        if not same or original is None or _content(row) != _content(original):
+            self.violate(f"copies are free: {_named(row)} is no copy of {original and _named(original)}")
+        if row["status"] != "succeeded" or row["sends"] or row["cost_usd"]:
+            self.violate(f"copies are free: {_named(row)} was sent, or costs {row['cost_usd']}")
 
     def _check_changed(self, old: Row, new: Row, before: Mapping[str, Row]) -> None:
         for column in _UNCHANGING:
@@ -203,7 +233,7 @@ class Ledger:
             self.violate(f"sends: {_named(row)} was sent {row['sends']} times")
         if any(secret in (row[column] or "") for secret in self.secrets for column in _TEXTS):
             self.violate(f"secrets: {_named(row)} tells one")
-        if row["status"] == "succeeded":
+        if row["status"] == "succeeded" and row["copied_from"] is None:
             self._check_success(row, jobs)
         if row["status"] == "failed":
             self._check_failure(row, jobs)
@@ -226,12 +256,18 @@ class Ledger:
             self.violate(f"money is there: {_named(row)} is told as {code}, and the account has money")
         if code == "notAccepted" and self.steady and row["task_uuid"] in self.only_throttled():
             self.violate(f"lost is lost: {_named(row)} was given up, and Runware had had no room for it")
-        if there and code in ("notAccepted", "taskNotFound"):
+        if code in ("notAccepted", "taskNotFound") and any(map(self._has_shown, there)):
             self.violate(f"lost is lost: {_named(row)} was given up ({code}), and was taken")
         if kind == "timeout":
             self._check_time_out(row)
         if code == "notAccepted":
             self._check_grace(row)
+
+    def _has_shown(self, job: Job) -> bool:
+        """Whether Runware's archive has had the job for longer than clocks differ that end the grace."""
+        return self.seconds() - job.taken_at > self.clocks_off.total_seconds() - (
+            GRACE.total_seconds() - ARCHIVE_LAG_S
+        )
 
     def _check_grace(self, row: Row) -> None:
         """Check that a task, sent with an unclear end, has had its time to show; `row` is as it was then."""
@@ -280,18 +316,18 @@ class Ledger:
 
     def _check_projection(self, project: Row) -> None:
         shown: dict[str, str] = {}
-        for clip in self.current().values():
+        for clip in self.current(project["id"]).values():
             shown[clip["task_uuid"]] = clip["video_url"] or (
                 "failed" if clip["status"] == "failed" else "pending"
             )
         if json.loads(project["clips"]) != shown:
             self.violate(f"projection: {project['clips']} is shown, {shown} is so")
 
-    def current(self) -> Mapping[str, Row]:
-        """Give each scene's current clip, by the rule that the README states."""
+    def current(self, project: str) -> Mapping[str, Row]:
+        """Give a project's scenes' current clips, by the rule that the README states."""
         by_scene: dict[str, list[Row]] = {}
         for row in self.rows.values():
-            if not row["superseded"]:
+            if row["project_id"] == project and not row["superseded"]:
                 by_scene.setdefault(row["scene"], []).append(row)
         found: dict[str, Row] = {}
         for scene, rows in by_scene.items():
@@ -308,7 +344,7 @@ class Ledger:
         if not self.promised:
             return
         texts = self._keep_promises(self.scenes())
-        current = self.current()
+        current = self.current(self._original)
         for scene, text in texts.items():
             if text not in self.promised:
                 continue
@@ -322,19 +358,42 @@ class Ledger:
         self.promised &= {text for text, times in Counter(texts.values()).items() if times == 1}
         return texts
 
+    # What is shown.
+
+    def check_told(self, task: str, version: int, told: tuple[str, str | None]) -> None:
+        """Check a clip's status and video that somebody who watches was told of, at this version."""
+        row = self.rows.get(task)
+        if row is None or version > row["version"]:
+            self.violate(f"shown: {task} at version {version}, its row is {row and _named(row)}")
+        elif version == row["version"] and told != (row["status"], row["video_url"]):
+            self.violate(f"shown: {_named(row)} as {told}")
+
+    def check_shown(self, project: str, shown: Mapping[str, str], since: float) -> None:
+        """Check what is shown, as task UUIDs by scene, to someone who has watched one copy since then."""
+        settled_at = max(since, self._changed_at) + SHOWN_WITHIN_S
+        if not (self.store_works and self.seconds() > settled_at):
+            return
+        stored = {scene: row["task_uuid"] for scene, row in self.current(project).items()}
+        if shown != stored:
+            self.violate(f"shown: {shown}, and stored is {stored}")
+
     # When all is quiet.
 
-    def check_end(self, cost_usd: float) -> None:
+    def check_end(self, project: str, cost_usd: float) -> None:
         """Check what must hold once nobody presses anything and nothing fails any more."""
-        total = sum(row["cost_usd"] or 0.0 for row in self.rows.values())
+        total = sum(row["cost_usd"] or 0.0 for row in self.rows.values() if row["project_id"] == project)
         if abs(total - cost_usd) > 1e-6:
-            self.violate(f"costs: the project says {cost_usd}, its clips cost {total}")
+            self.violate(f"costs: {project} says {cost_usd}, its clips cost {total}")
 
 
 def _same_purchase(row: Row, others: Iterable[Row]) -> list[Row]:
     content = _content(row)
     return [
-        other for other in others if _content(other) == content and other["task_uuid"] != row["task_uuid"]
+        other
+        for other in others
+        if other["project_id"] == row["project_id"]
+        and other["task_uuid"] != row["task_uuid"]
+        and _content(other) == content
     ]
 
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from service.clips.edits import Patch
 from service.clips.models import Choice, ProjectId, SceneKey
-from service.errors import ProjectBusy, ProjectChanged, ProjectEdited, ServiceError
+from service.errors import ProjectBusy, ProjectChanged, ProjectDeleted, ProjectEdited, ServiceError
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
+from service.workflow.watch import Update
 from tests.simulation.copies import ME, Copy
-from tests.simulation.scenario import Action
+from tests.simulation.scenario import Action, Verb
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -20,6 +23,8 @@ _TAKES = 3
 _LAST_PRESSES = 40
 _MOST_EDITS = 5
 _PAST_THE_SERVICE = 0.5
+# The least, and how much longer at most.
+_WATCHES_S = (6.0, 40.0)
 
 
 class People:
@@ -30,6 +35,9 @@ class People:
         self._project = ProjectId("")
         self._calls = 0
         self._under_way = 0
+        self._marks = 0
+        self._marking = 0
+        self._deleted: bool | None = False
 
     async def store_project(self, draft: ProjectDraft) -> None:
         while not self._project:
@@ -48,23 +56,31 @@ class People:
     async def come_to_an_end(self) -> None:
         """Press until every scene has its video and no job is under way; then see that all is well."""
         world = self._world
+        await self._restore()
         for _ in range(_LAST_PRESSES):
-            end = await self._generate(None)
+            ends = [await self._generate(None), *[await self._filled(one) for one in self._duplicates()]]
             await asyncio.sleep(world.scenario.clip_timeout_s / 10)
-            answered = isinstance(end, Generated) and not end.problems
+            answered = all(isinstance(end, Generated) and not end.problems for end in ends)
             if answered and world.ledger.all_made() and world.runware.idle:
                 break
         else:
             world.loop.violate(
-                f"every clip comes: not all have; the last press was answered by {_in_short(end)}"
+                f"every clip comes: not all have; the last press was answered by {_in_short(ends[0])}"
             )
-        world.ledger.check_end(await self._cost())
+        for project in map(ProjectId, world.ledger.projects()):
+            world.ledger.check_end(project, await self._cost(project))
 
-    async def _cost(self) -> float:
+    def _duplicates(self) -> Sequence[ProjectId]:
+        return [ProjectId(project) for project in self._world.ledger.projects()[1:]]
+
+    async def _filled(self, duplicate: ProjectId) -> object:
+        return await self._world.call(lambda copy: copy.generator.generate(duplicate, ME, None))
+
+    async def _cost(self, project: ProjectId) -> float:
         for _ in range(_LAST_PRESSES):
-            found = await self._world.call(lambda copy: copy.opened.changes({self._project: 0}))
+            found = await self._world.call(lambda copy: copy.opened.changes({project: 0}))
             if isinstance(found, Mapping):
-                return float(found[self._project].cost_usd)
+                return float(found[project].cost_usd)
             await asyncio.sleep(5.0)
         return -1.0
 
@@ -72,24 +88,27 @@ class People:
         await asyncio.sleep(action.at_s)
         scene = str(action.scene % self._world.scenario.scenes + 1)
         self._world.note(f"somebody: {action.verb} ({scene})")
-        end: object = None
-        match action.verb:
-            case "generate":
-                end = await self._generate(None)
-            case "choose":
-                end = await self._generate(Choice(resolution="1080p" if action.moment < 0.5 else "720p"))
-            case "retry":
-                scenes = [SceneKey(scene)] if action.moment < 0.5 else None
-                end = await self._made(lambda copy: copy.generator.retry(self._project, scenes, ME))
-            case "check":
-                end = await self._world.call(lambda copy: copy.checker.check(self._project, ME))
-            case "edit":
-                end = await self._edit(scene, action.moment)
-            case "reorder":
-                end = await self._reorder(action.scene)
-            case "cancel":
-                end = await self._cancel([SceneKey(scene)] if action.moment < 0.5 else None)
+        end = await self._doing(action, SceneKey(scene))
         self._world.note(f"{action.verb} ({scene}) is answered by {_in_short(end)}")
+
+    def _doing(self, action: Action, scene: SceneKey) -> Coroutine[Any, Any, object]:
+        moment = action.moment
+        scenes = [scene] if moment < 0.5 else None
+        choice = Choice(resolution="1080p" if moment < 0.5 else "720p")
+        doings: Mapping[Verb, Callable[[], Coroutine[Any, Any, object]]] = {
+            "generate": lambda: self._generate(None),
+            "choose": lambda: self._generate(choice),
+            "retry": lambda: self._made(lambda copy: copy.generator.retry(self._project, scenes, ME)),
+            "check": lambda: self._world.call(lambda copy: copy.checker.check(self._project, ME)),
+            "cancel": lambda: self._cancel(scenes),
+            "edit": lambda: self._edit(scene, moment),
+            "reorder": lambda: self._reorder(action.scene),
+            "watch": lambda: self._watch(_WATCHES_S[0] + moment * _WATCHES_S[1]),
+            "delete": self._delete,
+            "restore": self._restored,
+            "duplicate": lambda: self._world.call(lambda copy: copy.projects.duplicate(self._project, ME)),
+        }
+        return doings[action.verb]()
 
     async def _generate(self, choice: Choice | None) -> Generated | ServiceError | None:
         world = self._world
@@ -109,8 +128,14 @@ class People:
         ledger = self._world.ledger
         edits, self._calls, self._under_way = ledger.project()["edited"], self._calls + 1, self._under_way + 1
         calls, alone = self._calls, self._under_way == 1
+        deleted, marks = self._deleted, self._marks
         end = await self._world.call(work)
         self._under_way -= 1
+        if marks == self._marks and deleted is not None:
+            if isinstance(end, Generated) and deleted:
+                self._world.loop.violate("deleted: clips were made for a project that was")
+            if isinstance(end, ProjectDeleted) and not deleted:
+                self._world.loop.violate(f"turned away: {end}")
         edits = ledger.project()["edited"] - edits
         if isinstance(end, ProjectEdited) and edits < _MOST_EDITS:
             self._world.loop.violate(f"turned away: {end}")
@@ -144,6 +169,96 @@ class People:
 
     async def _cancel(self, scenes: Sequence[SceneKey] | None) -> object:
         return await self._world.call(lambda copy: copy.canceller.cancel(self._project, scenes, ME))
+
+    async def _delete(self) -> bool:
+        return await self._marked(_delete, deleted=True)
+
+    async def _restored(self) -> bool:
+        return await self._marked(_restore, deleted=False)
+
+    async def _marked(
+        self, work: Callable[[Copy, ProjectId], Coroutine[Any, Any, bool]], *, deleted: bool
+    ) -> bool:
+        """Delete or restore the project; gives whether that was acknowledged.
+
+        Whether it is deleted is known only if no other such call may have come before or after this one: one
+        without an answer may come at any time.
+        """
+        alone, self._deleted = not self._marking, None
+        self._marking, self._marks = self._marking + 1, self._marks + 1
+        marks = self._marks
+        acknowledged = await self._world.call(lambda copy: work(copy, self._project)) is True
+        if acknowledged:
+            self._marking -= 1
+        if acknowledged and alone and marks == self._marks:
+            self._deleted = deleted
+        return acknowledged
+
+    async def _restore(self) -> None:
+        for _ in range(_LAST_PRESSES):
+            if await self._restored():
+                return
+            await asyncio.sleep(5.0)
+
+    async def _watch(self, seconds: float) -> object:
+        """Watch the project as a browser does: connect anew, wherever, from what is known by then."""
+        loop, screen = self._world.loop, Screen()
+        until, end = loop.time() + seconds, None
+        while loop.time() < until and not isinstance(end, ProjectDeleted):
+            screen.since = loop.time()
+            end = await self._world.call(lambda copy: self._read(copy, screen, until), seconds)
+        return end
+
+    async def _read(self, copy: Copy, screen: "Screen", until: float) -> None:
+        ledger = self._world.ledger
+        updates = await copy.watch(self._project, screen.sequence)
+        async with aclosing(updates):
+            while True:
+                try:
+                    async with asyncio.timeout_at(until):
+                        update = await anext(updates)
+                except TimeoutError:
+                    ledger.check_shown(self._project, screen.tasks, screen.since)
+                    return
+                except StopAsyncIteration:
+                    await asyncio.sleep(1.0)
+                    return
+                if not screen.take(update):
+                    self._world.loop.violate(f"shown: {update.state.sequence} after {screen.sequence}")
+                for clip in update.state.clips.values():
+                    ledger.check_told(clip.task_uuid, clip.version, (clip.status, clip.video_url))
+
+
+@dataclass(slots=True)
+class Screen:
+    """What a browser shows of a project: each scene's task, and how it stood at which sequence number.
+
+    It has been connected to one copy `since` that time.
+    """
+
+    since: float = 0.0
+    sequence: int = 0
+    tasks: dict[str, str] = field(default_factory=dict)
+
+    def take(self, update: Update) -> bool:
+        """Show an update, as the events tell it; gives whether it is newer than what was shown."""
+        state = update.state
+        if update.whole:
+            self.tasks.clear()
+        told = state.clips.values() if update.whole else state.changed_since(update.since)
+        self.tasks.update({str(clip.scene): clip.task_uuid for clip in told})
+        before, self.sequence = self.sequence, state.sequence
+        return self.sequence > before
+
+
+async def _delete(copy: Copy, project: ProjectId) -> bool:
+    await copy.projects.delete(project, ME)
+    return True
+
+
+async def _restore(copy: Copy, project: ProjectId) -> bool:
+    await copy.projects.restore(project, ME)
+    return True
 
 
 async def _create(copy: Copy, draft: ProjectDraft) -> ProjectId:

@@ -62,12 +62,16 @@ class Job:
 
 @dataclass(slots=True)
 class Runware:
-    """`may_buy_again` says of a task that was taken whether a person may have it bought again by now."""
+    """`bought_for` gives the project of a task: two projects may want the same, and each pays for its own.
+
+    `may_buy_again` says of a task that was taken whether a person may have it bought again by now.
+    """
 
     chances: Chances
     now: Callable[[], float]
     on_taken: Callable[[Task], None]
     on_end: Callable[[Job], None]
+    bought_for: Callable[[str], str]
     may_buy_again: Callable[[str], bool]
     note: Callable[[str], None]
     violate: Callable[[str], None]
@@ -157,9 +161,8 @@ class Runware:
 
     def _take(self, task: Task) -> None:
         name = task["taskUUID"]
-        purchase = json.dumps(
-            {key: task[key] for key in sorted(task) if key not in ("taskUUID", "webhookURL", "ttl")}
-        )
+        wanted = {key: task[key] for key in sorted(task) if key not in ("taskUUID", "webhookURL", "ttl")}
+        purchase = json.dumps([self.bought_for(name), wanted])
         for earlier in [job for jobs in self.jobs.values() for job in jobs if job.purchase == purchase]:
             if not self._is_excused(earlier, name):
                 self.violate(

@@ -136,8 +136,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "withdrawal after it",
         _change(
             f"{_SETTLER}._store_events",
-            "await self._withdraw_unsent(late, now)\n        self._on_change()",
-            "self._on_change()",
+            "[*late, *filter(_waits_behind_others, changed.values())]",
+            "filter(_waits_behind_others, changed.values())",
         ),
         aims=("deadline", "throttled"),
         idle=(
@@ -145,6 +145,16 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "commit, within a few milliseconds. The store refuses to send it then, so that it costs "
             "nothing; it would wait until its time is over."
         ),
+    ),
+    Safeguard(
+        "what finds no room is withdrawn where the video has come meanwhile",
+        _change(
+            f"{_SETTLER}._store_events",
+            "[*late, *filter(_waits_behind_others, changed.values())]",
+            "late",
+        ),
+        aims=("deadline", "throttled", "network slow"),
+        near=196,
     ),
     Safeguard(
         "both withdrawals",
@@ -270,13 +280,18 @@ SAFEGUARDS: Sequence[Safeguard] = (
     ),
     Safeguard(
         "an expiry counts against the clip as it is stored",
-        _change(f"{_LIFECYCLE}:_ended", "if over else clip", "if over or True else clip"),
+        _change(f"{_LIFECYCLE}:_ended", "is_over(clip, now, policy) and", ""),
         aims=("deadline", "network slow"),
         idle=(
             "No seed of 1,800 met the moment: one copy's last look is under way while another ends "
             "the clip and a person has it waited for again. The contract suite plays it "
             "(test_clip_that_a_person_reopened_has_its_whole_time_whatever_the_poller_had_seen)."
         ),
+    ),
+    Safeguard(
+        "an expiry counts for what had been sent at the last look",
+        _change(f"{_LIFECYCLE}:_ended", " and clip.sends == sends", ""),
+        near=204552,
     ),
     Safeguard(
         "unknown three times over two minutes, before it is lost",

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-Verb = Literal["generate", "retry", "check", "edit", "choose", "reorder", "cancel"]
+_Press = Literal["generate", "retry", "check", "choose", "cancel"]
+_Change = Literal["edit", "reorder", "watch", "delete", "restore", "duplicate"]
+Verb = _Press | _Change
 
 # How often each fault strikes where it may, in runs that have it: the range of which a run's rate is drawn.
 FAULTS: Mapping[str, tuple[float, float]] = {
@@ -57,8 +59,8 @@ FAULTS: Mapping[str, tuple[float, float]] = {
 class Action:
     """Somebody does something, so many seconds after the start; `scene` counts from 0.
 
-    `moment` is 0 to 1: which of the scene's texts is written, by which way, or whether one scene or all are
-    meant.
+    `moment` is 0 to 1: which of the scene's texts is written, by which way, whether one scene or all are
+    meant, or how long somebody watches.
     """
 
     at_s: float
@@ -111,6 +113,10 @@ _PLOTS: Mapping[str, tuple[str, ...]] = {
     "cancels": ("network slow", "throttled"),
     "sending": ("answer lost", "request lost", "busy after", "archive lags"),
 }
+VISITS = "visits"
+"""What runs have whose projects are watched, deleted, restored and duplicated, too."""
+# Every so manieth run has them.
+_VISITED = 3
 
 
 def drawn(seed: int, aims: Collection[str] = ()) -> Scenario:
@@ -139,7 +145,7 @@ def drawn(seed: int, aims: Collection[str] = ()) -> Scenario:
         rates={
             name: FAULTS[name][1] if name in aims else round(draw.uniform(*FAULTS[name]), 4) for name in names
         },
-        actions=_actions(draw, plot, clip_timeout_s),
+        actions=_with_visits(seed, aims, _actions(draw, plot, clip_timeout_s)),
     )
 
 
@@ -167,6 +173,21 @@ def _actions(draw: Random, plot: str, clip_timeout_s: int) -> tuple[Action, ...]
         at_s = round(max(0.0, around + draw.uniform(-0.2, 1.0) * spread), 3)
         actions.append(Action(at_s, draw.choice(verbs), draw.randrange(3), round(draw.random(), 3)))
     return tuple(sorted(actions, key=lambda action: action.at_s))
+
+
+def _with_visits(seed: int, aims: Collection[str], actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Add visits to some runs: around what else people do, and in the minutes in which clips come."""
+    # From a stream of their own, so that all else of a run stays what it was.
+    draw = Random(f"{seed}/visits")
+    if VISITS not in aims and (aims or seed % _VISITED != 1):
+        return actions
+    verbs: Sequence[Verb] = ["watch", "watch", "watch", "duplicate", "delete", "restore"]
+    visits = []
+    for _ in range(draw.choice([1, 3, 6])):
+        around = draw.choice([0.0, 45.0, 120.0, draw.choice(actions).at_s])
+        at_s = round(around + draw.uniform(0.0, 30.0), 3)
+        visits.append(Action(at_s, draw.choice(verbs), draw.randrange(3), round(draw.random(), 3)))
+    return tuple(sorted((*actions, *visits), key=lambda action: action.at_s))
 
 
 def command(scenario: Scenario) -> str:

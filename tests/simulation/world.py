@@ -123,6 +123,7 @@ class World:
             self.loop.time,
             self._taken,
             self._call_back,
+            lambda task: str(self.ledger.rows[task]["project_id"]),
             self._may_buy_again,
             self.note,
             self.loop.violate,

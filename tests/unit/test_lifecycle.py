@@ -38,7 +38,7 @@ POLICY = Policy()
 SUCCESS = Succeeded(VIDEO_URL, 0.8)
 FAILURE = Failed(Failure(FailureKind.SAFETY, "promptBlocked", "No."))
 UNKNOWN = Unknown(Failure(FailureKind.LOST, "taskNotFound", "Never heard of it."))
-EXPIRED = Expired(Failure(FailureKind.TIMEOUT, "timeout", "Over."))
+EXPIRED = Expired(Failure(FailureKind.TIMEOUT, "timeout", "Over."), clip().sends)
 LATE = NOON + timedelta(minutes=30)
 THROTTLED = Throttled(Failure(FailureKind.REJECTED, "rateLimitExceeded", "Too much."))
 OUTCOMES: list[Outcome] = [
@@ -152,6 +152,13 @@ def test_time_out_of_a_clip_that_was_reopened_meanwhile_changes_nothing() -> Non
     reopened = moved(failed(clip(), FailureKind.TIMEOUT), Reopened(), SettledBy.CHECK, LATE)
     assert after(reopened, EXPIRED, at=LATE + timedelta(seconds=1)) is Refusal.NOTHING_NEW
     assert moved(reopened, EXPIRED, at=LATE + timedelta(minutes=30)).presumed_failed
+
+
+def test_time_out_does_not_end_a_clip_that_was_sent_since_the_last_look() -> None:
+    throttled = clip(status=ClipStatus.SUBMITTING, sends=2, throttled=2)
+    looked = at_deadline(throttled, Absent(), LATE, POLICY)
+    assert moved(throttled, looked, at=LATE).status is ClipStatus.FAILED
+    assert after(sent(throttled, LATE), looked, at=LATE) is Refusal.NOTHING_NEW
 
 
 def test_throttled_task_waits_ever_longer_and_is_never_counted_as_taken() -> None:
