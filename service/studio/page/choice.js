@@ -101,12 +101,5 @@ export function durationField(offered, chosen, name, onChange) {
   return h("div", { class: "segments", role: "radiogroup" }, segments);
 }
 
-/** How a choice reads in one line, such as "Veo 3.1 · 720p · no sound". */
-export function choiceText({ model, resolution, audio }, models) {
-  const known = models.find((one) => one.air === model);
-  const sound = audio ? "sound" : known?.sound && "no sound";
-  return [known?.name ?? model, resolution, sound].filter(Boolean).join(" · ");
-}
-
 const field = (name, control) => h("div", { class: "field" }, h("label", { for: control.id }, name), control);
 const option = (value, text, selected) => h("option", { value, selected }, text);

@@ -2,7 +2,7 @@
 import { openCreate } from "./create.js";
 import { h, icon } from "./dom.js";
 import { draftStore } from "./drafts.js";
-import { projectView } from "./project.js";
+import { ProjectView } from "./project.js";
 import { projectsView } from "./projects.js";
 import { refusalText } from "./reasons.js";
 import { clips, openSession, signInView, signOut, whoIsSignedIn } from "./session.js";
@@ -13,7 +13,8 @@ const newButton = document.getElementById("new");
 const signOutButton = document.getElementById("sign-out");
 let config = null;
 let operator = false;
-let leave = () => {};
+/** @type {{ element?: Element, leave?: () => void }} */
+let shown = {};
 
 async function start() {
   try {
@@ -32,15 +33,14 @@ function route() {
   if (!config || newButton.hidden) return;
   const [, projectId] = /^#\/projects\/([\w-]+)$/.exec(location.hash) ?? [];
   const context = { clips, config, operator, onProblem: showProblem, onCreate: create };
-  show(projectId ? projectView(projectId, context) : projectsView(context));
+  show(projectId ? new ProjectView(projectId, context) : projectsView(context));
 }
 
 /** Shows a view: an element, or one with a `leave` that ends what it began. */
 function show(next) {
-  leave();
-  const { element, leave: ending = () => {} } = next instanceof Element ? { element: next } : next;
-  leave = ending;
-  view.replaceChildren(element);
+  shown.leave?.();
+  shown = next instanceof Element ? { element: next } : next;
+  view.replaceChildren(shown.element);
   window.scrollTo(0, 0);
 }
 

@@ -1,22 +1,32 @@
 /** One project: its scenes in order, live. */
-import { age, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
-import { choiceText } from "./choice.js";
-import { pricedFor } from "./price.js";
-import { earlierSection } from "./earlier.js";
-import { failureText, isNotOrdered, refusalText, withoutIds } from "./reasons.js";
-import { h, icon, setText } from "./dom.js";
-import { sceneFinder } from "./finder.js";
 import { notOrderedBanner } from "./banner.js";
 import { projectBar } from "./bar.js";
-import { lastPlace } from "./place.js";
-import { openRemake } from "./remake.js";
+import { h, icon, setText } from "./dom.js";
+import { earlierSection } from "./earlier.js";
+import { sceneFinder } from "./finder.js";
 import { duplicate, openRename, remove } from "./manage.js";
 import { menu } from "./menu.js";
+import { lastPlace } from "./place.js";
 import { openPlayer } from "./player.js";
+import { pricedFor } from "./price.js";
+import {
+  failedScenes,
+  isComplete,
+  missingScenes,
+  notOrderedScenes,
+  otherChoice,
+  progressNews,
+  retryNews,
+  shareOf,
+  tally,
+  waitingSince,
+} from "./project-model.js";
+import { refusalText } from "./reasons.js";
+import { openRemake } from "./remake.js";
 import { SceneCard } from "./scene.js";
-import { shareDone } from "../client/clips.js";
 import { toast } from "./toasts.js";
 import { projectVideos } from "./video.js";
+import { age, choiceText, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
 import { workshop } from "./workshop.js";
 
 const TICK_MS = 1_000;
@@ -27,285 +37,251 @@ const CONNECTIONS = {
   offline: "Offline: trying to reconnect",
 };
 
-export function projectView(projectId, { clips, config, operator, onProblem }) {
-  let project = null;
-  const cards = new Map();
-  const videos = projectVideos({ clips, projectId, config });
-  const title = h("h1", {}, "Project");
-  const summary = h("p", { class: "summary" });
-  const bar = projectBar();
-  const link = h("span", { class: "connection", "data-connection": "connecting" }, CONNECTIONS.connecting);
-  const playAll = h("button", { type: "button", hidden: true, onclick: play }, icon("play"), "Play all");
-  const retryAll = h(
-    "button",
-    { type: "button", hidden: true, onclick: () => retry(failedScenes().map((scene) => scene.key)) },
-    icon("retry"),
-    "Retry failed",
-  );
-  const makeWith = h(
-    "button",
-    { type: "button", hidden: true, onclick: remake },
-    icon("sliders"),
-    "Make with…",
-  );
-  const generate = h(
-    "button",
-    { type: "button", class: "primary", hidden: true, onclick: generateMissing },
-    icon("plus"),
-    "Generate clips",
-  );
-  const list = h("ol", { class: "scenes" });
-  const finder = sceneFinder(cards);
-  const notOrdered = notOrderedBanner({ operator, onAgain: retry });
-  const more = menu();
-  const scenework = workshop({
-    clips,
-    config,
-    projectId,
-    current: () => project,
-    onStored: (stored) => change({ ...stored, clockSkewMs: project.clockSkewMs }),
-    focusScene: (key) => cards.get(key)?.focus(),
-  });
-  const add = h(
-    "button",
-    { type: "button", class: "add", hidden: true, onclick: scenework.add },
-    icon("plus"),
-    "Add scene",
-  );
-  const earlier = earlierSection({
-    clips,
-    projectId,
-    onKept: () => toast("The clips are kept.", "done"),
-  });
-  const element = h(
-    "section",
-    { class: "page" },
-    h("a", { class: "back", href: lastPlace() }, icon("back"), "Projects"),
-    h(
-      "div",
-      { class: "page-head" },
-      h("div", { class: "grow" }, title, summary),
-      h("div", { class: "actions" }, playAll, retryAll, makeWith, generate, more.element),
-    ),
-    h("div", { class: "overall" }, bar.element, link),
-    notOrdered.element,
-    earlier.element,
-    finder.element,
-    list,
-    add,
-  );
-  list.append(...Array.from({ length: 2 }, () => h("li", { class: "scene waiting", "aria-hidden": "true" })));
+/** `element` shows it; `leave` ends what it began. `onProblem` gets an error that no repetition mends. */
+export class ProjectView {
+  /** @type {import("../client/clips.js").WatchedProject | null} */
+  #project = null;
+  /** @type {Map<string, SceneCard>} */
+  #cards = new Map();
+  #id;
+  #clips;
+  #config;
+  #videos;
+  #title = h("h1", {}, "Project");
+  #summary = h("p", { class: "summary" });
+  #bar = projectBar();
+  #link = h("span", { class: "connection", "data-connection": "connecting" }, CONNECTIONS.connecting);
+  #playAll = action("play", "Play all", () => this.#play());
+  #retryAll = action("retry", "Retry failed", () => this.#retry(keysOf(failedScenes(this.#scenes()))));
+  #makeWith = action("sliders", "Make with…", () => this.#remake());
+  #generate = action("plus", "Generate clips", () => this.#generateMissing(), "primary");
+  #add = action("plus", "Add scene", () => this.#scenework.add(), "add");
+  #list = h("ol", { class: "scenes" }, waitingCard(), waitingCard());
+  #finder = sceneFinder(this.#cards);
+  #more = menu();
+  #notOrdered;
+  #scenework;
+  #earlier;
+  #stop;
+  #timer;
 
-  function change(next) {
-    const before = project;
-    project = next;
-    const scenes = scenesOf(project);
-    for (const [key, card] of cards) {
-      if (scenes.some((scene) => scene.key === key)) continue;
-      card.remove();
-      cards.delete(key);
-    }
-    for (const one of list.querySelectorAll(".waiting")) one.remove();
-    scenes.forEach((scene, index) => {
-      if (!cards.has(scene.key)) cards.set(scene.key, new SceneCard({ on: sceneActions(scene.key), videos }));
-      const card = cards.get(scene.key);
-      if (list.children[index] !== card) list.insertBefore(card, list.children[index] ?? null);
-      card.show({ ...scene, madeWith: otherChoice(scene.job) });
+  constructor(projectId, { clips, config, operator, onProblem }) {
+    this.#id = projectId;
+    this.#clips = clips;
+    this.#config = config;
+    this.#videos = projectVideos({ clips, projectId, config });
+    this.#notOrdered = notOrderedBanner({ operator, onAgain: (keys) => this.#retry(keys) });
+    this.#scenework = workshop({
+      clips,
+      config,
+      projectId,
+      current: () => this.#project,
+      onStored: (stored) => this.#store(stored),
+      focusScene: (key) => this.#cards.get(key)?.focus(),
     });
-    finder.show(scenes);
-    if (!scenes.length && !list.children.length)
-      list.append(h("li", { class: "nothing" }, "This project has no scenes."));
-    if (scenes.length) list.querySelector(".nothing")?.remove();
-    add.hidden = false;
-    showMenu(scenes);
-    setText(title, titleOf(project));
-    playAll.hidden = !project.jobs.some((job) => job.video_url);
-    notOrdered.show(scenes.filter((scene) => scene.job && isNotOrdered(scene.job)));
-    const failed = failedScenes();
-    retryAll.hidden = !failed.length;
-    const again = failed.length === 1 ? "Retry failed clip" : `Retry ${failed.length} failed clips`;
-    setText(retryAll.lastChild, pricedFor(again, failed));
-    const missing = missingScenes();
-    generate.hidden = !missing.length;
-    const complete = scenes.filter(isComplete);
-    makeWith.hidden = !complete.length;
-    earlier.show(project, complete);
-    generate.classList.toggle("primary", !earlier.keepable);
-    const clipsToMake = plural(missing.length, "clip");
-    const making = project.earlier?.length ? `Make ${clipsToMake} anew` : `Generate ${clipsToMake}`;
-    setText(generate.lastChild, pricedFor(making, missing));
-    tick();
-    if (before) announce(before, project);
+    this.#earlier = earlierSection({
+      clips,
+      projectId,
+      onKept: () => toast("The clips are kept.", "done"),
+    });
+    this.element = this.#build();
+    document.title = "Project · Clips";
+    this.#stop = clips.watch(projectId, (project) => this.#change(project), {
+      onConnection: (state) => this.#showConnection(state),
+      onError: (error) => onProblem(error, () => window.dispatchEvent(new Event("hashchange"))),
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Those whose clips failed. What could not be ordered is asked for again by its own button. */
-  const failedScenes = () =>
-    scenesOf(project).filter(({ job }) => job?.stage === "failed" && !job.outdated && !isNotOrdered(job));
+  leave() {
+    this.#stop();
+    this.#earlier.leave();
+    this.#scenework.leave();
+    clearInterval(this.#timer);
+  }
 
-  /** Those without a clip of what they ask for now. */
-  const missingScenes = () =>
-    scenesOf(project).filter((scene) => isComplete(scene) && (!scene.job || scene.job.outdated));
+  #build() {
+    const actions = [this.#playAll, this.#retryAll, this.#makeWith, this.#generate, this.#more.element];
+    const head = h("div", { class: "grow" }, this.#title, this.#summary);
+    return h(
+      "section",
+      { class: "page" },
+      h("a", { class: "back", href: lastPlace() }, icon("back"), "Projects"),
+      h("div", { class: "page-head" }, head, h("div", { class: "actions" }, actions)),
+      h("div", { class: "overall" }, this.#bar.element, this.#link),
+      this.#notOrdered.element,
+      this.#earlier.element,
+      this.#finder.element,
+      this.#list,
+      this.#add,
+    );
+  }
 
-  const sceneActions = (key) => ({
-    retry: () => retry([key]),
-    edit: () => scenework.edit(key),
-    make: () => scenework.make([key]),
-    cancel: () => scenework.cancel(key),
-    remove: () => scenework.remove(key),
-  });
+  #showConnection(state) {
+    this.#link.dataset.connection = state;
+    setText(this.#link, CONNECTIONS[state]);
+  }
 
-  function showMenu(scenes) {
-    const onStored = (stored) => change({ ...stored, clockSkewMs: project.clockSkewMs });
-    more.set("More about this project", [
+  #scenes() {
+    return scenesOf(this.#project);
+  }
+
+  /** Shows a project as it is after an edit, whose answer knows nothing of clocks. */
+  #store(stored) {
+    this.#change({ ...stored, clockSkewMs: this.#project.clockSkewMs });
+  }
+
+  #change(next) {
+    const before = this.#project;
+    this.#project = next;
+    const scenes = this.#scenes();
+    this.#showScenes(scenes);
+    this.#showMenu(scenes);
+    setText(this.#title, titleOf(next));
+    this.#showActions(scenes);
+    this.#tick();
+    if (before) for (const { text, tone } of progressNews(before, next)) toast(text, tone);
+  }
+
+  #showScenes(scenes) {
+    this.#removeCards(scenes);
+    for (const [index, scene] of scenes.entries()) {
+      const card = this.#cardOf(scene.key);
+      if (this.#list.children[index] !== card)
+        this.#list.insertBefore(card, this.#list.children[index] ?? null);
+      card.show({ ...scene, madeWith: otherChoice(this.#project, scene.job, this.#config.models) });
+    }
+    this.#finder.show(scenes);
+    if (!scenes.length) this.#list.append(h("li", { class: "nothing" }, "This project has no scenes."));
+  }
+
+  /** Takes away what is not among these scenes; what stays is left alone, so that a video goes on playing. */
+  #removeCards(scenes) {
+    const keys = new Set(keysOf(scenes));
+    for (const key of this.#cards.keys()) if (!keys.has(key)) this.#cards.delete(key);
+    const kept = new Set(this.#cards.values());
+    for (const one of [...this.#list.children])
+      if (!(one instanceof SceneCard && kept.has(one))) one.remove();
+  }
+
+  #cardOf(key) {
+    if (!this.#cards.has(key)) {
+      const on = {
+        retry: () => this.#retry([key]),
+        edit: () => this.#scenework.edit(key),
+        make: () => this.#scenework.make([key]),
+        cancel: () => this.#scenework.cancel(key),
+        remove: () => this.#scenework.remove(key),
+      };
+      this.#cards.set(key, new SceneCard({ on, videos: this.#videos }));
+    }
+    return this.#cards.get(key);
+  }
+
+  #showMenu(scenes) {
+    const [clips, project] = [this.#clips, this.#project];
+    const onStored = (stored) => this.#store(stored);
+    const arrange = { text: "Arrange scenes", icon: "arrange", onChoose: this.#scenework.arrange };
+    this.#more.set("More about this project", [
       { text: "Rename", icon: "edit", onChoose: () => openRename({ clips, project, onStored }) },
-      ...(scenes.length > 1
-        ? [{ text: "Arrange scenes", icon: "arrange", onChoose: scenework.arrange }]
-        : []),
+      ...(scenes.length > 1 ? [arrange] : []),
       { text: "Duplicate", icon: "copy", onChoose: () => duplicate(clips, project) },
       { text: "Delete", icon: "trash", onChoose: () => remove(clips, project), danger: true },
     ]);
   }
 
-  const serviceTime = () => Date.now() + (project.clockSkewMs ?? 0);
-
-  function tick() {
-    if (!project) return;
-    const now = serviceTime();
-    for (const card of cards.values()) card.tick(now);
-    const counts = tally(project, cards.size);
-    const making = project.jobs.reduce(
-      (sum, job) => sum + (job.stage === "failed" ? 0 : shareDone(job, now)),
-      0,
-    );
-    const done = project.jobs.length ? making : counts.completed;
-    const state = projectState(counts);
-    bar.show(counts, state.tone, done / Math.max(counts.total, 1));
-    document.title = `${counts.completed}/${counts.total} · ${titleOf(project)} · Clips`;
-    const gone = project.jobs.filter(videos.isGone).length;
-    summary.replaceChildren(
-      h("span", { class: `chip tone-${state.tone}` }, state.text),
-      gone ? h("span", { class: "chip tone-late" }, `${plural(gone, "link")} ended`) : "",
-      h("span", {}, clipCount(counts)),
-      h("span", {}, choiceText(project, config.models)),
-      project.cost_usd > 0
-        ? h("span", {}, dollars(project.cost_usd) + (counts.pending ? " so far" : ""))
-        : "",
-      counts.pending && project.jobs.length
-        ? h(
-            "span",
-            { class: "muted" },
-            `Started ${age(new Date(Math.min(...waitingSince(project))).toISOString(), now)}`,
-          )
-        : "",
-    );
+  /** What can be done to the whole project, each with its price. */
+  #showActions(scenes) {
+    this.#add.hidden = false;
+    this.#playAll.hidden = !this.#project.jobs.some((job) => job.video_url);
+    this.#notOrdered.show(notOrderedScenes(scenes));
+    const failed = failedScenes(scenes);
+    this.#retryAll.hidden = !failed.length;
+    const again = failed.length === 1 ? "Retry failed clip" : `Retry ${failed.length} failed clips`;
+    setText(this.#retryAll.lastChild, pricedFor(again, failed));
+    const complete = scenes.filter(isComplete);
+    this.#makeWith.hidden = !complete.length;
+    this.#earlier.show(this.#project, complete);
+    this.#showGenerate(missingScenes(scenes));
   }
 
-  async function retry(scenes) {
+  #showGenerate(missing) {
+    this.#generate.hidden = !missing.length;
+    this.#generate.classList.toggle("primary", !this.#earlier.keepable);
+    const count = plural(missing.length, "clip");
+    const making = this.#project.earlier?.length ? `Make ${count} anew` : `Generate ${count}`;
+    setText(this.#generate.lastChild, pricedFor(making, missing));
+  }
+
+  #serviceTime() {
+    return Date.now() + (this.#project.clockSkewMs ?? 0);
+  }
+
+  /** Shows what changes with the time alone. */
+  #tick() {
+    if (!this.#project) return;
+    const now = this.#serviceTime();
+    for (const card of this.#cards.values()) card.tick(now);
+    const counts = tally(this.#project, this.#cards.size);
+    const state = projectState(counts);
+    this.#bar.show(counts, state.tone, shareOf(this.#project, counts, now));
+    document.title = `${counts.completed}/${counts.total} · ${titleOf(this.#project)} · Clips`;
+    this.#summary.replaceChildren(...this.#facts(counts, state, now).filter(Boolean));
+  }
+
+  #facts(counts, state, now) {
+    const { jobs, cost_usd: usd } = this.#project;
+    const gone = jobs.filter(this.#videos.isGone).length;
+    const since = counts.pending > 0 && waitingSince(this.#project);
+    return [
+      h("span", { class: `chip tone-${state.tone}` }, state.text),
+      gone > 0 && h("span", { class: "chip tone-late" }, `${plural(gone, "link")} ended`),
+      h("span", {}, clipCount(counts)),
+      h("span", {}, choiceText(this.#project, this.#config.models)),
+      usd > 0 && h("span", {}, dollars(usd) + (counts.pending ? " so far" : "")),
+      since && h("span", { class: "muted" }, `Started ${age(since, now)}`),
+    ];
+  }
+
+  async #retry(scenes) {
     try {
-      const answer = await clips.retry(projectId, { scenes });
-      const problem = answer.results.find((result) => result.error);
-      const sent = answer.results.filter((result) => result.success).length;
-      if (problem && !sent) toast(withoutIds(problem.error), "failed");
-      else if (sent) toast(`${plural(sent, "clip")} submitted again.`);
-      if (answer.note) toast(answer.note);
-      const { warning } = answer.results.find((result) => result.warning) ?? {};
-      if (warning) toast(withoutIds(warning), "failed");
+      const answer = await this.#clips.retry(this.#id, { scenes });
+      for (const { text, tone } of retryNews(answer)) toast(text, tone);
     } catch (error) {
       toast(refusalText(error), "failed");
     }
   }
 
-  /** What a clip was made with, where that is not what the project's next clips are made with. */
-  function otherChoice(job) {
-    const same = ["model", "resolution", "audio"].every(
-      (name) => !job || job.adopted || job[name] === project[name],
-    );
-    return same ? "" : choiceText(job, config.models);
-  }
-
-  function remake() {
+  #remake() {
+    const { model, resolution, audio } = this.#project;
     openRemake({
-      clips,
-      config,
-      projectId,
-      current: { model: project.model, resolution: project.resolution, audio: project.audio },
-      scenes: scenesOf(project).filter(isComplete),
-      async onMake(choice) {
-        const answer = await clips.generate(projectId, choice);
+      clips: this.#clips,
+      config: this.#config,
+      projectId: this.#id,
+      current: { model, resolution, audio },
+      scenes: this.#scenes().filter(isComplete),
+      onMake: async (choice) => {
+        const answer = await this.#clips.generate(this.#id, choice);
         const made = answer.results.filter((result) => result.success).length;
-        toast(`${plural(made, "clip")} with ${choiceText(choice, config.models)}.`);
+        toast(`${plural(made, "clip")} with ${choiceText(choice, this.#config.models)}.`);
       },
     });
   }
 
-  async function generateMissing() {
-    generate.disabled = true;
+  async #generateMissing() {
+    this.#generate.disabled = true;
     // Only what the label has counted.
-    await scenework.make(missingScenes().map((scene) => scene.key));
-    generate.disabled = false;
+    await this.#scenework.make(keysOf(missingScenes(this.#scenes())));
+    this.#generate.disabled = false;
   }
 
-  function play() {
-    openPlayer(
-      scenesOf(project).filter((scene) => scene.job?.video_url),
-      videos,
-      serviceTime,
-    );
+  #play() {
+    const scenes = this.#scenes().filter((scene) => scene.job?.video_url);
+    openPlayer(scenes, this.#videos, () => this.#serviceTime());
   }
-
-  const stop = clips.watch(projectId, change, {
-    onConnection(state) {
-      link.dataset.connection = state;
-      setText(link, CONNECTIONS[state]);
-    },
-    onError: (error) => onProblem(error, () => window.dispatchEvent(new Event("hashchange"))),
-  });
-  const timer = setInterval(tick, TICK_MS);
-  document.title = "Project · Clips";
-  return {
-    element,
-    leave() {
-      stop();
-      earlier.leave();
-      scenework.leave();
-      clearInterval(timer);
-    },
-  };
 }
 
-const isComplete = (scene) => scene.first && scene.last && !scene.problem;
-
-const waitingSince = (project) =>
-  project.jobs.filter((job) => !job.settled_at).map((job) => Date.parse(job.waiting_since));
-
-function tally(project, scenes) {
-  if (project.earlier?.length) return project.counts;
-  const count = (wanted) => project.jobs.filter((job) => wanted.includes(job.status)).length;
-  return {
-    total: scenes,
-    completed: count(["succeeded"]),
-    pending: count(["submitting", "pending"]),
-    failed: count(["failed"]),
-  };
-}
-
-/** Says what has happened: a failure, each tenth done, the end. */
-function announce(before, after) {
-  const ended = new Set(before.jobs.filter((job) => job.settled_at).map((job) => job.task_uuid));
-  const news = after.jobs.filter(
-    (job) => job.settled_at && !ended.has(job.task_uuid) && job.error?.kind !== "withdrawn",
-  );
-  for (const job of news.filter((one) => one.stage === "failed" && !isNotOrdered(one))) {
-    toast(`Scene ${job.scene} failed: ${failureText(job)}`, "failed");
-  }
-  const [was, is] = [before, after].map((project) => tally(project, scenesOf(project).length));
-  // What was removed or cancelled is no progress.
-  if (!news.length) return;
-  if (!is.pending) {
-    if (is.failed) toast(`Finished: ${plural(is.completed, "clip")} done, ${is.failed} failed.`, "failed");
-    else toast(is.completed === 1 ? "Your clip is ready." : `All ${is.completed} clips are ready.`, "done");
-    return;
-  }
-  const tenths = ({ completed, total }) => Math.floor((10 * completed) / Math.max(total, 1));
-  if (tenths(is) > tenths(was)) toast(`${clipCount(is)} done.`);
-}
+const keysOf = (scenes) => scenes.map((scene) => scene.key);
+const action = (shape, text, onclick, kind = undefined) =>
+  h("button", { type: "button", class: kind, hidden: true, onclick }, icon(shape), text);
+const waitingCard = () => h("li", { class: "scene waiting", "aria-hidden": "true" });

@@ -123,6 +123,13 @@ const dayText = (time) =>
 
 export const dollars = (usd) => `$${usd.toFixed(2)}`;
 
+/** How a choice reads in one line, such as "Veo 3.1 · 720p · no sound". */
+export function choiceText({ model, resolution, audio }, models) {
+  const known = models.find((one) => one.air === model);
+  const sound = audio ? "sound" : known?.sound && "no sound";
+  return [known?.name ?? model, resolution, sound].filter(Boolean).join(" · ");
+}
+
 /** What a person wrote about a scene. */
 export function promptOf(scene) {
   const texts = [scene?.description, scene?.visual_action, scene?.dialogue];
