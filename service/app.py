@@ -145,7 +145,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
     frame_rules = frame_rules_for(settings)
     videos = VideoReader(video_url_check(settings.video_hosts))
     planner = Planner(settings.catalogue, settings.prompts, frame_rules)
-    watcher, metrics = Watcher(store, planner), Metrics()
+    watcher, metrics = Watcher(store, planner, clock), Metrics()
     metrics.set_up(
         release=version("clip-service"),
         store="sqlite" if settings.supabase_url is None else "supabase",

@@ -1,6 +1,8 @@
 """Who calls, and which projects answer to them."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import assert_never
 
 from service.clips.models import UserId
@@ -13,9 +15,11 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of the web application."""
+    """A user of the web application, signed in `until` then, in seconds since 1970 (UTC)."""
 
     user_id: UserId
+    # Whoever signs in again is still the same person.
+    until: float = field(default=math.inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,10 @@ def answers_to(owner: UserId | None, caller: Caller) -> bool:
             return owner is None
         case _:
             assert_never(caller)
+
+
+def seconds_left(caller: Caller, now: datetime) -> float | None:
+    """Give how long the caller stays who they are: not above 0 when that is over, None if it has no end."""
+    if isinstance(caller, User) and math.isfinite(caller.until):
+        return caller.until - now.timestamp()
+    return None

@@ -268,4 +268,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         END
         """,
     ),
+    (
+        # Another owner is an edit: whoever may no longer read the project and watches it is sent away.
+        """
+        CREATE TRIGGER project_given AFTER UPDATE OF user_id ON projects
+        WHEN OLD.user_id IS NOT NEW.user_id
+        BEGIN
+            UPDATE projects SET sequence = sequence + 1, edited = sequence + 1 WHERE id = NEW.id;
+        END
+        """,
+    ),
 )

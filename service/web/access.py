@@ -56,7 +56,7 @@ class SupabaseCallers:
             return self._without_account()
         if recognised.anonymous and not self.allow_anon:
             raise Unauthorized(_ANONYMOUS_SIGN_IN)
-        return User(recognised.user_id)
+        return User(recognised.user_id, recognised.refused_from)
 
     def _without_account(self) -> Caller:
         if not self.allow_anon:

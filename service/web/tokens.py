@@ -1,7 +1,7 @@
 """What the token of a Supabase project says, once it is known to be genuine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
@@ -22,10 +22,15 @@ _PUBLIC_KEY_ALGORITHMS = ("ES256", "RS256")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user's session. `anonymous`: of the kind that anybody gets who has the public key."""
+    """A user's session. `anonymous`: of the kind that anybody gets who has the public key.
+
+    From `refused_from` on, in seconds since 1970 (UTC), its token is refused.
+    """
 
     user_id: UserId
     anonymous: bool
+    # A renewed token is the same session.
+    refused_from: float = field(compare=False)
 
 
 class KeySource(Protocol):
@@ -108,7 +113,11 @@ def _signed_in(claims: Mapping[str, Any]) -> SignedIn:
         _refuse("its role is not that of a signed-in user")
     if not _is_uuid(user_id):
         _refuse("it names no user")
-    return SignedIn(UserId(user_id.lower()), anonymous=bool(claims.get("is_anonymous")))
+    return SignedIn(
+        UserId(user_id.lower()),
+        anonymous=bool(claims.get("is_anonymous")),
+        refused_from=int(claims["exp"]) + _LEEWAY_S,
+    )
 
 
 def _is_uuid(text: str) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.clips.models import ProjectId
-from service.clips.ownership import Caller, answers_to
+from service.clips.ownership import Caller, answers_to, seconds_left
 from service.clips.planning import Planner
 from service.errors import ProjectNotFound, StoreUnavailable
-from service.workflow.ports import Changes, Store
+from service.workflow.ports import Changes, Clock, Store
 from service.workflow.projects import ProjectState, read_state, with_older
 
 log = structlog.get_logger(__name__)
@@ -57,6 +57,7 @@ class Watcher:
 
     store: Store
     planner: Planner
+    clock: Clock
     _watched: dict[ProjectId, _Watched] = field(default_factory=dict, init=False)
     _anybody: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -80,6 +81,7 @@ class Watcher:
     async def watch(self, project_id: ProjectId, caller: Caller, since: int) -> AsyncGenerator[Update]:
         """Give the project's state whenever it is beyond the one before, until it is deleted, or `close`.
 
+        It also ends when the project no longer answers to the caller, and when their sign-in ends.
         The first is given at once, unless it is the one at `since`. Raises ProjectNotFound, ProjectDeleted
         and StoreUnavailable, all before there is anything to iterate over.
         """
@@ -88,10 +90,10 @@ class Watcher:
         # been restored.
         if watched is None or since > watched.state.sequence or watched.state.deleted:
             state = await read_state(self.store, project_id, caller, self.planner)
-            return self._updates(project_id, state, since)
+            return self._updates(project_id, caller, state, since)
         if not answers_to(watched.state.project.user_id, caller):
             raise ProjectNotFound(project_id)
-        return self._updates(project_id, watched.state, since)
+        return self._updates(project_id, caller, watched.state, since)
 
     async def run(self) -> None:
         """Look until cancelled; the wiring keeps exactly one of these running."""
@@ -113,7 +115,7 @@ class Watcher:
                 await asyncio.sleep(_LOOK_INTERVAL_S)
 
     async def _updates(
-        self, project_id: ProjectId, state: ProjectState, since: int
+        self, project_id: ProjectId, caller: Caller, state: ProjectState, since: int
     ) -> AsyncGenerator[Update]:
         # Entered when reading begins: others may have come, or all have left, since the state was read.
         watched = self._watched.setdefault(project_id, _Watched(state))
@@ -124,22 +126,30 @@ class Watcher:
         # A number from another database, or from before a restored one, says nothing.
         seen = since if since <= watched.state.sequence else 0
         try:
-            while not self._closed:
+            # Whoever connects again is told why it ended.
+            while not self._closed and self._open_to(caller, watched.state):
                 news, state = watched.news, watched.state
-                if state.deleted:
-                    # Who connects again is told why.
-                    return
                 if state.sequence > seen:
                     yield Update(seen, state)
                     seen = state.sequence
                 else:
-                    await news.wait()
+                    await self._news_or_end(news, caller)
         finally:
             watched.watchers -= 1
             if not watched.watchers:
                 self._watched.pop(project_id, None)
             if not self._watched:
                 self._anybody.clear()
+
+    def _open_to(self, caller: Caller, state: ProjectState) -> bool:
+        left = seconds_left(caller, self.clock())
+        signed_in = left is None or left > 0
+        return signed_in and not state.deleted and answers_to(state.project.user_id, caller)
+
+    async def _news_or_end(self, news: asyncio.Event, caller: Caller) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds_left(caller, self.clock())):
+                await news.wait()
 
     async def _look(self) -> None:
         since = {project_id: watched.state.sequence for project_id, watched in self._watched.items()}

@@ -10,18 +10,20 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service.clips.models import ProjectId
+from service.clips.models import ProjectId, UserId
 from service.stores.sqlite import SQLiteStore
 from service.stores.supabase import SupabaseStore
 from service.workflow.ports import Store
 from service.workflow.watch import Watcher
-from tests.builders import PLANNER
+from tests.builders import PLANNER, MovableClock
 from tests.postgrest import Supabase
 
 Rewrite = Callable[[ProjectId, str, object], Awaitable[None]]
 """Replaces a JSON column of a project behind the store's back, as the web application does."""
 Edit = Callable[[ProjectId, object], Awaitable[None]]
 """Replaces the scenes of a project in the same way."""
+Give = Callable[[ProjectId, UserId], Awaitable[None]]
+"""Makes another user a project's owner in the same way."""
 
 
 @pytest.fixture
@@ -43,8 +45,13 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
-async def watcher(store: Store) -> AsyncIterator[Watcher]:
-    watching = Watcher(store, PLANNER)
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def watcher(store: Store, clock: MovableClock) -> AsyncIterator[Watcher]:
+    watching = Watcher(store, PLANNER, clock)
     looking = asyncio.create_task(watching.run())
     yield watching
     looking.cancel()
@@ -53,21 +60,37 @@ async def watcher(store: Store) -> AsyncIterator[Watcher]:
 
 
 @pytest.fixture
-def rewrite(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Rewrite:
-    async def in_sqlite(project_id: ProjectId, column: str, value: object) -> None:
+def write_column(
+    store: Store, request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[ProjectId, str, str], Awaitable[None]]:
+    async def in_sqlite(project_id: ProjectId, column: str, text: str) -> None:
         with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
-            db.execute(f"UPDATE projects SET {column} = ? WHERE id = ?", [json.dumps(value), project_id])
+            db.execute(f"UPDATE projects SET {column} = ? WHERE id = ?", [text, project_id])
 
-    async def in_postgres(project_id: ProjectId, column: str, value: object) -> None:
+    async def in_postgres(project_id: ProjectId, column: str, text: str) -> None:
         db = await asyncpg.connect(request.getfixturevalue("database"))
         try:
-            await db.execute(
-                f"update public.projects set {column} = $1 where id = $2", json.dumps(value), project_id
-            )
+            await db.execute(f"update public.projects set {column} = $1 where id = $2", text, project_id)
         finally:
             await db.close()
 
     return in_sqlite if isinstance(store, SQLiteStore) else in_postgres
+
+
+@pytest.fixture
+def rewrite(write_column: Callable[[ProjectId, str, str], Awaitable[None]]) -> Rewrite:
+    async def rewritten(project_id: ProjectId, column: str, value: object) -> None:
+        await write_column(project_id, column, json.dumps(value))
+
+    return rewritten
+
+
+@pytest.fixture
+def give(write_column: Callable[[ProjectId, str, str], Awaitable[None]]) -> Give:
+    async def given(project_id: ProjectId, owner: UserId) -> None:
+        await write_column(project_id, "user_id", owner)
+
+    return given
 
 
 @pytest.fixture

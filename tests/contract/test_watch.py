@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from service.clips.models import Choice, Clip, Fingerprint, ProjectId, SceneKey
-from service.clips.ownership import Operator
+from service.clips.ownership import Operator, User
 from service.errors import ProjectNotFound, StoreUnavailable
 from service.stores.sqlite import SQLiteStore
 from service.workflow.ports import Changes, ProjectDraft
 from service.workflow.projects import ProjectState
 from service.workflow.watch import Watcher
-from tests.builders import FAST, NOON, clip, failed, frames
+from tests.builders import FAST, NOON, MovableClock, clip, failed, frames
+from tests.identities import ALICE
 
 # What `tests.builders.clip` makes.
 LEAVES = {"description": "A boat leaves.", "duration": 4}
@@ -126,6 +127,30 @@ async def test_closing_ends_everything_that_is_watched(store: CountingStore, wat
     await anext(stream)
     watcher.close()
     assert [update async for update in stream] == []
+
+
+async def test_end_of_the_sign_in_ends_a_stream_that_waits_for_news(
+    store: CountingStore, watcher: Watcher, clock: MovableClock
+) -> None:
+    project_id = await store.new_project()
+    signed_in = User(ALICE, until=clock().timestamp() + 0.2)
+    stream = await watcher.watch(project_id, signed_in, 0)
+    async with asyncio.timeout(30):
+        assert len([update async for update in stream]) == 1
+    assert watcher.watching == 0
+
+
+async def test_nothing_is_told_after_the_end_of_the_sign_in(
+    store: CountingStore, watcher: Watcher, clock: MovableClock
+) -> None:
+    project_id = await store.new_project()
+    stream = await watcher.watch(project_id, User(ALICE, until=clock().timestamp() + 3600), 0)
+    await anext(stream)
+    clock.advance(hours=2)
+    await store.record(project_id, [clip(project_id=project_id)], NOON)
+    watcher.look_soon()
+    async with asyncio.timeout(30):
+        assert [update async for update in stream] == []
 
 
 async def test_who_knows_more_than_this_copy_has_seen_is_not_set_back(

@@ -33,6 +33,7 @@ from tests.identities import (
     running_project,
 )
 
+SIGNED_IN = SignedIn(ALICE, anonymous=False, refused_from=0)
 # Made once, good until the year 2100: Alice's token, signed in each of the three ways.
 ISSUER = "https://abc.supabase.co/auth/v1"
 PAYLOAD = (
@@ -135,7 +136,7 @@ async def test_fixed_token_of_each_algorithm_names_its_user(
 ) -> None:
     project.keys = [EC_JWK, RSA_JWK]
     verifier = TokenVerifier(ISSUER, keys, SHARED_SECRET)
-    assert await verifier.verify(token) == SignedIn(ALICE, anonymous=False)
+    assert await verifier.verify(token) == SIGNED_IN
 
 
 @pytest.mark.parametrize("token", [ES256_TOKEN, RS256_TOKEN, HS256_TOKEN], ids=["ES256", "RS256", "HS256"])
@@ -294,9 +295,19 @@ async def test_token_by_a_secret_that_the_service_was_not_given_is_refused_with_
     assert "SUPABASE_JWT_SECRET" in await refusal(verifier, SHARED.token(project.issuer))
 
 
+async def test_session_ends_when_its_token_begins_to_be_refused(
+    project: SupabaseProject, keys: SigningKeys
+) -> None:
+    project.keys = [EC_JWK]
+    user = await callers(TokenVerifier(ISSUER, keys, None)).caller(ES256_TOKEN)
+    assert isinstance(user, User)
+    # The token's exp, and the seconds that clocks may be apart.
+    assert user.until == 4_102_444_800 + 5
+
+
 async def test_clocks_may_be_a_few_seconds_apart(project: SupabaseProject, verifier: TokenVerifier) -> None:
     token = project.token(exp=int(time.time()) - 2, iat=int(time.time()) + 2)
-    assert await verifier.verify(token) == SignedIn(ALICE, anonymous=False)
+    assert await verifier.verify(token) == SIGNED_IN
 
 
 async def test_keys_are_fetched_once_for_many_callers_at_once(
@@ -305,7 +316,7 @@ async def test_keys_are_fetched_once_for_many_callers_at_once(
     project.delay_s = 0.1
     token = project.token()
     callers = await asyncio.gather(*(verifier.verify(token) for _ in range(200)))
-    assert callers == [SignedIn(ALICE, anonymous=False)] * 200
+    assert callers == [SIGNED_IN] * 200
     assert project.fetches == 1
 
 
@@ -337,8 +348,8 @@ async def test_new_key_is_fetched_when_its_first_token_comes(
     rotated = rsa_signer("key-2")
     project.keys.append(rotated.jwk)
     clock.now += 31
-    assert await verifier.verify(rotated.token(project.issuer)) == SignedIn(ALICE, anonymous=False)
-    assert await verifier.verify(project.token()) == SignedIn(ALICE, anonymous=False)
+    assert await verifier.verify(rotated.token(project.issuer)) == SIGNED_IN
+    assert await verifier.verify(project.token()) == SIGNED_IN
     assert project.fetches == 2
 
 
@@ -378,7 +389,7 @@ async def test_without_keys_nobody_is_refused_but_asked_to_come_again(
         await verifier.verify(project.token())
     assert project.fetches == 1
     clock.now += 5
-    assert await verifier.verify(project.token()) == SignedIn(ALICE, anonymous=False)
+    assert await verifier.verify(project.token()) == SIGNED_IN
 
 
 async def test_known_keys_stay_good_while_they_can_not_be_fetched(
@@ -387,7 +398,7 @@ async def test_known_keys_stay_good_while_they_can_not_be_fetched(
     await verifier.verify(project.token())
     project.status = 503
     clock.now += 3600
-    assert await verifier.verify(project.token()) == SignedIn(ALICE, anonymous=False)
+    assert await verifier.verify(project.token()) == SIGNED_IN
     with pytest.raises(KeysUnavailable):
         await verifier.verify(elliptic("key-2").token(project.issuer))
 
