@@ -155,7 +155,7 @@ class Copy:
         runware.around = around
         meter = cast("Any", SilentMeter())
         planner = Planner(CATALOGUE)
-        self.watcher = Watcher(store, planner)
+        self.watcher = Watcher(store, planner, clock)
         changed = self.watcher.look_soon
         self.settler = Settler(store, policy, clock, Redactor([API_KEY, WEBHOOK_SECRET]).text, changed, meter)
         submitter = Submitter(
