@@ -232,7 +232,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         aims=("busy before", "network slow", "ended is billed", "request lost"),
         idle=(
             "The conflict stands behind it: while the first task runs, Runware takes no second one. "
-            "Both are needed for what service/README.md names first among what can still cost a "
+            "Both are needed for what service/PROMISES.md names first among what can still cost a "
             "second bill."
         ),
     ),
