@@ -73,6 +73,62 @@ class _Bundle:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    def answer(self, effects: Sequence[Effect | StoreRefused]) -> None:
+        """Tell the caller what each event did, or that the store refuses one of them."""
+        if self.effects.done():
+            return
+        done = [effect for effect in effects if not isinstance(effect, StoreRefused)]
+        if len(done) == len(effects):
+            self.effects.set_result(done)
+        else:
+            self.effects.set_exception(next(e for e in effects if isinstance(e, StoreRefused)))
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Events on their way into the store: what each has done so far, and which of them are still `open`.
+
+    `open` has their places among the events.
+    """
+
+    events: Sequence[Event]
+    effects: list[Effect | StoreRefused] = field(init=False)
+    open: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.effects = [Effect.UNCHANGED] * len(self.events)
+        self.open = range(len(self.events))
+
+    @property
+    def task_uuids(self) -> Collection[TaskUUID]:
+        """The tasks that the open events are of."""
+        return {self.events[place].task_uuid for place in self.open}
+
+    def apply(
+        self, stored: Mapping[TaskUUID, Clip], after: Callable[[Clip, Event], Clip | Refusal]
+    ) -> Mapping[TaskUUID, Clip]:
+        """Give the clips that the open events change, one event upon the other."""
+        changed: dict[TaskUUID, Clip] = {}
+        for place in self.open:
+            event = self.events[place]
+            before = changed.get(event.task_uuid) or stored.get(event.task_uuid)
+            if before is None:
+                self.effects[place] = Effect.NO_SUCH_CLIP
+                continue
+            clip = after(before, event)
+            if isinstance(clip, Refusal):
+                self.effects[place] = Effect.UNCHANGED
+                continue
+            self.effects[place] = Effect.CHANGED
+            changed[event.task_uuid] = clip
+        return changed
+
+    def conclude(self, lost: Collection[TaskUUID], refused: Mapping[TaskUUID, StoreRefused]) -> None:
+        """Leave those events open whose clips another writer changed first, and note what was refused."""
+        for place in self.open:
+            self.effects[place] = refused.get(self.events[place].task_uuid, self.effects[place])
+        self.open = [place for place in self.open if self.events[place].task_uuid in lost]
+
 
 class Settler:
     """Takes events from all sides and stores what they change, in as few writes as possible.
@@ -148,62 +204,40 @@ class Settler:
             return
         self._meter.results_stored(len(events), time.perf_counter() - started)
         for bundle in batch:
-            own: list[Effect] = []
-            refused: StoreRefused | None = None
-            for effect in islice(effects, len(bundle.events)):
-                if isinstance(effect, StoreRefused):
-                    refused = effect
-                else:
-                    own.append(effect)
-            if bundle.effects.done():
-                continue
-            if refused is None:
-                bundle.effects.set_result(own)
-            else:
-                bundle.effects.set_exception(refused)
+            bundle.answer(list(islice(effects, len(bundle.events))))
 
     async def _store_events(self, events: Sequence[Event]) -> Sequence[Effect | StoreRefused]:
-        effects: list[Effect | StoreRefused] = [Effect.UNCHANGED] * len(events)
-        open_events = list(enumerate(events))
+        writing = _Writing(events)
         for _ in range(_MAX_ROUNDS):
-            stored = {
-                clip.task_uuid: clip
-                for clip in await self._store.clips({e.task_uuid for _, e in open_events})
-            }
-            now = self._clock()
-            changed: dict[TaskUUID, Clip] = {}
-            for index, event in open_events:
-                before = changed.get(event.task_uuid) or stored.get(event.task_uuid)
-                if before is None:
-                    effects[index] = Effect.NO_SUCH_CLIP
-                    continue
-                after = transition(before, self._redacted(event.outcome), event.by, now, self._policy)
-                if isinstance(after, Refusal):
-                    effects[index] = Effect.UNCHANGED
-                    continue
-                effects[index] = Effect.CHANGED
-                changed[event.task_uuid] = after
-            if not changed:
-                return effects
-            late = [after for task, after in changed.items() if _came_late(stored[task], after)]
-            # Before the success is stored: if either write fails, the result is brought again and does both.
-            await self._withdraw_unsent(late, now)
-            saved, refused = await self._save(list(changed.values()), now)
-            # And after it, since until then another copy could record one more, or be told that there is no
-            # room for one that was on its way. The store lets none be sent.
-            await self._withdraw_superfluous([*late, *filter(_waits_behind_others, changed.values())], now)
-            self._on_change()
-            for task_uuid in saved:
-                self._tell_settled(changed[task_uuid])
-            for index, event in open_events:
-                effects[index] = refused.get(event.task_uuid, effects[index])
-            lost = changed.keys() - saved - refused.keys()
-            if not lost:
-                return effects
-            open_events = [(index, event) for index, event in open_events if event.task_uuid in lost]
+            await self._store_once(writing)
+            if not writing.open:
+                return writing.effects
         raise StoreUnavailable(
-            f"{len(open_events)} results could not be stored: their clips kept changing. Bring them again."
+            f"{len(writing.open)} results could not be stored: their clips kept changing. Bring them again."
         )
+
+    async def _store_once(self, writing: "_Writing") -> None:
+        """Read the clips of the open events, and store what these change unless another writer was first."""
+        stored = {clip.task_uuid: clip for clip in await self._store.clips(writing.task_uuids)}
+        now = self._clock()
+        changed = writing.apply(stored, lambda clip, event: self._after(clip, event, now))
+        if not changed:
+            writing.conclude((), {})
+            return
+        late = [after for task, after in changed.items() if _came_late(stored[task], after)]
+        # Before the success is stored: if either write fails, the result is brought again and does both.
+        await self._withdraw_unsent(late, now)
+        saved, refused = await self._save(list(changed.values()), now)
+        # And after it, since until then another copy could record one more, or be told that there is no
+        # room for one that was on its way. The store lets none be sent.
+        await self._withdraw_superfluous([*late, *filter(_waits_behind_others, changed.values())], now)
+        self._on_change()
+        for task_uuid in saved:
+            self._tell_settled(changed[task_uuid])
+        writing.conclude(changed.keys() - saved - refused.keys(), refused)
+
+    def _after(self, clip: Clip, event: Event, now: datetime) -> Clip | Refusal:
+        return transition(clip, self._redacted(event.outcome), event.by, now, self._policy)
 
     async def _save(
         self, changed: Sequence[Clip], now: datetime

@@ -57,9 +57,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
     ),
     Safeguard(
         "who lost against another writer looks again",
-        _change(
-            f"{_SETTLER}._store_events", "lost = changed.keys() - saved - refused.keys()", "lost = set()"
-        ),
+        _change(f"{_SETTLER}._store_once", "changed.keys() - saved - refused.keys()", "()"),
         aims=("moves", "store slow", "webhooks"),
         near=167,
     ),
@@ -125,8 +123,8 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "withdrawal before the late video is stored",
         _change(
-            f"{_SETTLER}._store_events",
-            "await self._withdraw_unsent(late, now)\n        saved, refused",
+            f"{_SETTLER}._store_once",
+            "await self._withdraw_unsent(late, now)\n    saved, refused",
             "saved, refused",
         ),
         aims=("deadline", "throttled", "killed"),
@@ -135,7 +133,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "withdrawal after it",
         _change(
-            f"{_SETTLER}._store_events",
+            f"{_SETTLER}._store_once",
             "[*late, *filter(_waits_behind_others, changed.values())]",
             "filter(_waits_behind_others, changed.values())",
         ),
@@ -149,7 +147,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "what finds no room is withdrawn where the video has come meanwhile",
         _change(
-            f"{_SETTLER}._store_events",
+            f"{_SETTLER}._store_once",
             "[*late, *filter(_waits_behind_others, changed.values())]",
             "late",
         ),
@@ -160,7 +158,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "both withdrawals",
         (
             Change(
-                f"{_SETTLER}._store_events",
+                f"{_SETTLER}._store_once",
                 "late = [after for task, after in changed.items() if _came_late(stored[task], after)]",
                 "late = []",
             ),
@@ -232,7 +230,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         aims=("busy before", "network slow", "ended is billed", "request lost"),
         idle=(
             "The conflict stands behind it: while the first task runs, Runware takes no second one. "
-            "Both are needed for what service/README.md names first among what can still cost a "
+            "Both are needed for what service/PROMISES.md names first among what can still cost a "
             "second bill."
         ),
     ),
