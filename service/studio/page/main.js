@@ -3,7 +3,7 @@ import { openCreate } from "./create.js";
 import { h, icon } from "./dom.js";
 import { draftStore } from "./drafts.js";
 import { ProjectView } from "./project.js";
-import { projectsView } from "./projects.js";
+import { ProjectsView } from "./projects.js";
 import { refusalText } from "./reasons.js";
 import { clips, openSession, signInView, signOut, whoIsSignedIn } from "./session.js";
 import { toast } from "./toasts.js";
@@ -33,7 +33,7 @@ function route() {
   if (!config || newButton.hidden) return;
   const [, projectId] = /^#\/projects\/([\w-]+)$/.exec(location.hash) ?? [];
   const context = { clips, config, operator, onProblem: showProblem, onCreate: create };
-  show(projectId ? new ProjectView(projectId, context) : projectsView(context));
+  show(projectId ? new ProjectView(projectId, context) : new ProjectsView(context));
 }
 
 /** Shows a view: an element, or one with a `leave` that ends what it began. */

@@ -16,201 +16,227 @@ const LOOK_MS = 5_000;
 const TYPING_MS = 250;
 const FILTERS = { "": "All", generating: "Generating", failed: "Failed", done: "Done", deleted: "Deleted" };
 
-export function projectsView({ clips, onProblem, onCreate }) {
-  const place = readPlace(location.hash);
-  let projects = null;
-  let next = null;
-  let question = 0;
-  let timer = 0;
-  let typing = 0;
-  let gone = false;
-  const list = h("ul", { class: "projects", onclick: remember });
-  const more = h("button", { type: "button", class: "more", hidden: true, onclick: showMore }, "Show more");
-  const count = h("p", { class: "muted", role: "status" });
-  const search = h("input", {
+/** `element` shows it; `leave` ends what it began. `onProblem` gets an error where there is nothing to show. */
+export class ProjectsView {
+  #clips;
+  #onProblem;
+  #onCreate;
+  #place = readPlace(location.hash);
+  /** @type {import("../client/clips.js").ProjectSummary[] | null} */
+  #projects = null;
+  #next = null;
+  // The number of the newest question: what an older one brings is out of date.
+  #question = 0;
+  #timer = 0;
+  #typing = 0;
+  #gone = false;
+  #list = h("ul", { class: "projects", onclick: (event) => this.#remember(event) }, waitingCards());
+  #more = h(
+    "button",
+    { type: "button", class: "more", hidden: true, onclick: () => this.#showMore() },
+    "Show more",
+  );
+  #count = h("p", { class: "muted", role: "status" });
+  #search = h("input", {
     type: "search",
     id: "search",
     placeholder: "Search",
     maxlength: "160",
-    value: place.q,
-    oninput: type,
+    value: this.#place.q,
+    oninput: () => this.#type(),
   });
-  const filters = Object.entries(FILTERS).map(([state, name]) =>
-    h("button", { type: "button", onclick: () => ask({ state }) }, name),
+  #filters = Object.entries(FILTERS).map(([state, name]) =>
+    h("button", { type: "button", onclick: () => this.#ask({ state }) }, name),
   );
-  const tools = h(
+  #tools = h(
     "div",
     { class: "list-tools", hidden: true },
-    h("div", { class: "filters", role: "group", "aria-label": "Which projects" }, filters),
+    h("div", { class: "filters", role: "group", "aria-label": "Which projects" }, this.#filters),
     h(
       "div",
       { class: "search" },
       icon("search"),
       h("label", { for: "search", class: "unseen" }, "Search projects"),
-      search,
+      this.#search,
     ),
   );
-  const content = h("div", {}, list, more);
-  const element = h(
+  #content = h("div", {}, this.#list, this.#more);
+  element = h(
     "section",
     { class: "page" },
-    h("div", { class: "page-head" }, h("div", {}, h("h1", {}, "Projects"), count), tools),
-    content,
+    h("div", { class: "page-head" }, h("div", {}, h("h1", {}, "Projects"), this.#count), this.#tools),
+    this.#content,
   );
-  list.append(
-    ...Array.from({ length: 3 }, () => h("li", { class: "project-card waiting", "aria-hidden": "true" })),
-  );
+  #lookWhenSeen = () => document.visibilityState === "visible" && this.#look();
 
-  /** Asks for another list: what is shown of the one before is dimmed until its answer is there. */
-  function ask(wanted) {
-    clearTimeout(typing);
-    Object.assign(place, { ...wanted, shown: 0, at: "" });
-    keepPlace(place);
-    markFilter();
-    list.classList.add("outdated");
-    look(PAGE);
+  constructor({ clips, onProblem, onCreate }) {
+    this.#clips = clips;
+    this.#onProblem = onProblem;
+    this.#onCreate = onCreate;
+    document.addEventListener("visibilitychange", this.#lookWhenSeen);
+    document.title = "Projects · Clips";
+    this.#look(Math.max(PAGE, this.#place.shown));
   }
 
-  function type() {
-    clearTimeout(typing);
-    typing = setTimeout(() => ask({ q: search.value.trim() }), TYPING_MS);
+  leave() {
+    this.#gone = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#typing);
+    document.removeEventListener("visibilitychange", this.#lookWhenSeen);
+  }
+
+  /** Asks for another list: what is shown of the one before is dimmed until its answer is there. */
+  #ask(wanted) {
+    clearTimeout(this.#typing);
+    Object.assign(this.#place, { ...wanted, shown: 0, at: "" });
+    keepPlace(this.#place);
+    this.#markFilter();
+    this.#list.classList.add("outdated");
+    this.#look(PAGE);
+  }
+
+  #type() {
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.#ask({ q: this.#search.value.trim() }), TYPING_MS);
   }
 
   /** Reads the newest of what is asked for, at least `wanted` of them where there are so many. */
-  async function look(wanted = Math.max(PAGE, projects?.length ?? 0)) {
-    clearTimeout(timer);
-    await answered(async () => {
+  async #look(wanted = Math.max(PAGE, this.#projects?.length ?? 0)) {
+    clearTimeout(this.#timer);
+    await this.#answered(async () => {
       let page = { projects: [], next: null };
       do {
-        page = await nextPage(page, Math.min(MOST, wanted - page.projects.length));
+        page = await this.#nextPage(page, Math.min(MOST, wanted - page.projects.length));
       } while (page.next && page.projects.length < wanted);
       return page;
     });
   }
 
-  async function showMore() {
-    const before = projects.length;
-    more.disabled = true;
-    await answered(() => nextPage({ projects, next }, PAGE));
-    more.disabled = false;
-    if (!gone) list.children[before]?.querySelector("a")?.focus({ preventScroll: true });
+  async #showMore() {
+    const before = this.#projects.length;
+    this.#more.disabled = true;
+    await this.#answered(() => this.#nextPage({ projects: this.#projects, next: this.#next }, PAGE));
+    this.#more.disabled = false;
+    if (!this.#gone) this.#list.children[before]?.querySelector("a")?.focus({ preventScroll: true });
   }
 
-  async function nextPage(before, limit) {
-    const page = await clips.projects({ q: place.q, state: place.state, cursor: before.next, limit });
+  async #nextPage(before, limit) {
+    const { q, state } = this.#place;
+    const page = await this.#clips.projects({ q, state, cursor: before.next, limit });
     return { projects: [...before.projects, ...page.projects], next: page.next };
   }
 
   /** Shows what an answer brings, unless something else has been asked meanwhile. */
-  async function answered(read) {
-    question += 1;
-    const asked = question;
+  async #answered(read) {
+    this.#question += 1;
+    const asked = this.#question;
+    const isOver = () => this.#gone || asked !== this.#question;
     let found;
     try {
       found = await read();
     } catch (error) {
-      if (gone || asked !== question) return;
-      if (!projects || error.status === 401)
-        return onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
-      // What is shown stays, and what can't be shown is said.
-      setText(count, refusalText(error));
-      timer = setTimeout(look, LOOK_MS);
+      if (!isOver()) this.#tell(error);
       return;
     }
-    if (gone || asked !== question) return;
-    ({ projects, next } = found);
-    render();
-    const busy = projects.some((project) => countsOf(project).pending);
-    if (busy && document.visibilityState === "visible") timer = setTimeout(look, LOOK_MS);
+    if (isOver()) return;
+    this.#projects = found.projects;
+    this.#next = found.next;
+    this.#render();
+    const busy = this.#projects.some((project) => countsOf(project).pending);
+    if (busy && document.visibilityState === "visible") this.#lookLater();
   }
 
-  function render() {
-    const isFiltered = place.q || place.state;
-    tools.hidden = !projects.length && !isFiltered;
-    markFilter();
-    if (tools.hidden) {
-      setText(count, "");
-      content.replaceChildren(emptyView(onCreate));
-      offerDeleted();
-      return;
-    }
+  #tell(error) {
+    if (!this.#projects || error.status === 401)
+      return this.#onProblem(error, () => window.dispatchEvent(new Event("hashchange")));
+    // What is shown stays, and what can't be shown is said.
+    setText(this.#count, refusalText(error));
+    this.#lookLater();
+  }
+
+  #lookLater() {
+    this.#timer = setTimeout(() => this.#look(), LOOK_MS);
+  }
+
+  #render() {
+    const isFiltered = Boolean(this.#place.q || this.#place.state);
+    this.#tools.hidden = !this.#projects.length && !isFiltered;
+    this.#markFilter();
+    if (this.#tools.hidden) this.#renderNothing();
+    else this.#renderList(isFiltered);
+  }
+
+  #renderNothing() {
+    setText(this.#count, "");
+    this.#content.replaceChildren(emptyView(this.#onCreate));
+    this.#offerDeleted();
+  }
+
+  #renderList(isFiltered) {
+    const [list, projects, place] = [this.#list, this.#projects, this.#place];
     const focused = list.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    const onRestore = place.state === "deleted" ? (project, button) => this.#restore(project, button) : null;
     list.classList.remove("outdated");
-    list.replaceChildren(...projects.map((project) => card(project, place.state === "deleted" && restore)));
+    list.replaceChildren(...projects.map((project) => card(project, onRestore)));
     if (!projects.length) list.append(h("li", { class: "nothing" }, nothingText(place)));
-    linkTo(focused)?.focus({ preventScroll: true });
-    content.replaceChildren(list, more);
-    more.hidden = !next;
-    setText(count, countText(projects.length, next, isFiltered));
+    this.#linkTo(focused)?.focus({ preventScroll: true });
+    this.#content.replaceChildren(list, this.#more);
+    this.#more.hidden = !this.#next;
+    setText(this.#count, countText(projects.length, this.#next, isFiltered));
     place.shown = projects.length > PAGE ? projects.length : 0;
-    comeBack();
+    this.#comeBack();
     keepPlace(place);
   }
 
   /** Where nothing is left but what was deleted, the way to it is shown. */
-  async function offerDeleted() {
+  async #offerDeleted() {
+    const asked = { state: "deleted", limit: 1 };
     // Without an answer there is nothing to offer.
-    const deleted = await clips.projects({ state: "deleted", limit: 1 }).catch(() => ({ projects: [] }));
-    const empty = content.querySelector(".empty");
-    if (!deleted.projects.length || !empty || gone) return;
-    empty.append(
-      h(
-        "button",
-        { type: "button", class: "quiet", onclick: () => ask({ state: "deleted" }) },
-        "Show deleted projects",
-      ),
-    );
+    const deleted = await this.#clips.projects(asked).catch(() => ({ projects: [] }));
+    const empty = this.#content.querySelector(".empty");
+    if (!deleted.projects.length || !empty || this.#gone) return;
+    const show = () => this.#ask({ state: "deleted" });
+    empty.append(h("button", { type: "button", class: "quiet", onclick: show }, "Show deleted projects"));
   }
 
-  async function restore(project, button) {
+  async #restore(project, button) {
     button.disabled = true;
     try {
-      await clips.restore(project.id);
+      await this.#clips.restore(project.id);
       toast(`“${titleOf(project)}” is back in the list.`, "done");
-      filters[0].focus();
+      this.#filters[0].focus();
     } catch (error) {
       toast(refusalText(error), "failed");
     }
-    await look();
+    await this.#look();
   }
 
   /** Shows the project that was opened from here. */
-  function comeBack() {
-    const link = linkTo(addressOf(place.at));
-    place.at = "";
+  #comeBack() {
+    const link = this.#linkTo(addressOf(this.#place.at));
+    this.#place.at = "";
     link?.scrollIntoView({ block: "center" });
     link?.focus({ preventScroll: true });
   }
 
-  function remember(event) {
+  #remember(event) {
     const address = event.target.closest("a")?.getAttribute("href");
-    const opened = projects?.find((project) => addressOf(project.id) === address);
-    if (opened) keepPlace({ ...place, at: opened.id });
+    const opened = this.#projects?.find((project) => addressOf(project.id) === address);
+    if (opened) keepPlace({ ...this.#place, at: opened.id });
   }
 
-  const linkTo = (address) =>
-    [...list.querySelectorAll("a")].find((link) => link.getAttribute("href") === address);
+  #linkTo(address) {
+    return [...this.#list.querySelectorAll("a")].find((link) => link.getAttribute("href") === address);
+  }
 
-  function markFilter() {
+  #markFilter() {
     for (const [index, state] of Object.keys(FILTERS).entries())
-      filters[index].setAttribute("aria-pressed", String(state === place.state));
+      this.#filters[index].setAttribute("aria-pressed", String(state === this.#place.state));
   }
-
-  const lookWhenSeen = () => document.visibilityState === "visible" && look();
-  document.addEventListener("visibilitychange", lookWhenSeen);
-  document.title = "Projects · Clips";
-  look(Math.max(PAGE, place.shown));
-  return {
-    element,
-    leave() {
-      gone = true;
-      clearTimeout(timer);
-      clearTimeout(typing);
-      document.removeEventListener("visibilitychange", lookWhenSeen);
-    },
-  };
 }
 
+const waitingCards = () =>
+  Array.from({ length: 3 }, () => h("li", { class: "project-card waiting", "aria-hidden": "true" }));
 const addressOf = (projectId) => `#/projects/${projectId}`;
 
 /** How many there are, where all are shown; else how many are shown. */
