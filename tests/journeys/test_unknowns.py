@@ -1,10 +1,12 @@
 """Journeys of the whole service under each way in which Runware may answer where no document says how."""
 
 import asyncio
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from allpairspy import AllPairs
 
 from service.sandbox.unknowns import Unknowns
 from tests.builders import MovableClock
@@ -17,17 +19,24 @@ def values_of(annotation: object) -> tuple[object, ...]:
     return get_args(annotation) if get_origin(annotation) is Literal else (True, False)
 
 
-EVERY_VALUE = [
-    pytest.param({name: value}, id=f"{name}={value}")
-    for name, described in Unknowns.model_fields.items()
-    for value in values_of(described.annotation)
+OPTIONS = {name: values_of(described.annotation) for name, described in Unknowns.model_fields.items()}
+# Each two values of two options meet in one of these.
+EVERY_PAIR = [
+    dict(zip(OPTIONS, row, strict=True)) for row in AllPairs([list(one) for one in OPTIONS.values()])
 ]
-under_every_value = pytest.mark.parametrize("unknown", EVERY_VALUE)
+under_every_pair = pytest.mark.parametrize(
+    "unknown", [pytest.param(row, id=f"row-{number}") for number, row in enumerate([{}, *EVERY_PAIR])]
+)
 Unknown = dict[str, Any]
 
 
 def test_every_option_of_the_unknown_has_values_to_run_under() -> None:
-    assert all(len(values_of(described.annotation)) > 1 for described in Unknowns.model_fields.values())
+    assert all(len(values) > 1 for values in OPTIONS.values())
+
+
+def test_each_two_values_of_two_options_meet_in_a_row() -> None:
+    for (one, values), (other, others) in combinations(OPTIONS.items(), 2):
+        assert {(row[one], row[other]) for row in EVERY_PAIR} == set(product(values, others))
 
 
 async def assert_no_second_bill(world: World, accepted: int) -> None:
@@ -35,7 +44,7 @@ async def assert_no_second_bill(world: World, accepted: int) -> None:
     assert (ledger["accepted"], ledger["billed_again"]) == (accepted, [])
 
 
-@under_every_value
+@under_every_pair
 @pytest.mark.parametrize("webhooks", [True, False], ids=["pushed", "polled"])
 async def test_each_clip_of_a_mixed_project_ends_for_its_own_reason(
     tmp_path: Path, unknown: Unknown, *, webhooks: bool
@@ -62,7 +71,7 @@ async def test_each_clip_of_a_mixed_project_ends_for_its_own_reason(
         await assert_no_second_bill(world, 4)
 
 
-@under_every_value
+@under_every_pair
 async def test_submission_that_never_arrived_is_sent_again_and_paid_once(
     tmp_path: Path, unknown: Unknown
 ) -> None:
@@ -81,7 +90,7 @@ async def test_submission_that_never_arrived_is_sent_again_and_paid_once(
         await assert_no_second_bill(world, 2)
 
 
-@under_every_value
+@under_every_pair
 async def test_submission_whose_answer_was_lost_is_found_and_paid_once(
     tmp_path: Path, unknown: Unknown
 ) -> None:
@@ -100,7 +109,7 @@ async def test_submission_whose_answer_was_lost_is_found_and_paid_once(
         assert (await world.ledger())["seen_twice"] == []
 
 
-@under_every_value
+@under_every_pair
 async def test_retry_of_a_job_that_runware_forgot_buys_again_only_without_a_record_or_after_an_hour(
     tmp_path: Path, unknown: Unknown
 ) -> None:
