@@ -46,6 +46,8 @@ async def test_project_is_renamed(sized_visit: Visit) -> None:
     await expect(titled(visit, "Harbour at dawn")).to_be_visible()
     await expect(visit.button("More about this project")).to_be_focused()
     assert (await visit.world.project(project_id))["title"] == "Harbour at dawn"
+    await choose(visit, "Rename")
+    await expect(name).to_have_value("Harbour at dawn")
 
 
 async def test_copy_opens_with_the_clips_that_were_paid_for(sized_visit: Visit) -> None:

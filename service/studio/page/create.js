@@ -12,8 +12,9 @@ import {
   projectOf,
   standing,
 } from "./create-model.js";
+import { dialogHead } from "./dialog.js";
 import { h, icon, setText } from "./dom.js";
-import { ordering } from "./order.js";
+import { Ordering } from "./order.js";
 import { askPrices, priced } from "./price.js";
 import { refusalText } from "./reasons.js";
 import { SceneDraft } from "./scene-draft.js";
@@ -78,7 +79,7 @@ class CreateDialog {
       for (const scene of this.#scenes) scene.follow();
       this.#update();
     });
-    this.#order = ordering({
+    this.#order = new Ordering({
       list: this.#list,
       items: this.#scenes,
       said: this.#said,
@@ -94,7 +95,7 @@ class CreateDialog {
     const form = h(
       "form",
       { onsubmit: (event) => this.#send(event), oninput: () => this.#keepSoon(), novalidate: true },
-      this.#head(),
+      dialogHead(h("h2", { id: "create-title" }, "Create video"), () => this.#closing.close()),
       this.#body(),
       this.#question,
       foot,
@@ -126,16 +127,6 @@ class CreateDialog {
         resolve(this.#made);
       });
     });
-  }
-
-  #head() {
-    const close = { type: "button", class: "quiet icon-only", onclick: () => this.#closing.close() };
-    return h(
-      "div",
-      { class: "dialog-head" },
-      h("h2", { id: "create-title" }, "Create video"),
-      h("button", { ...close, "aria-label": "Close" }, icon("remove")),
-    );
   }
 
   #body() {

@@ -1,8 +1,8 @@
 /** Clips that were made before the service kept a ledger: shown, and kept as the scenes' own if a person says so. */
+import { openForm } from "./dialog.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { due } from "./price.js";
 import { dollars, plural } from "./words.js";
-import { refusalText } from "./reasons.js";
 
 // As often as the application asks.
 const CHECK_MS = 15_000;
@@ -35,17 +35,10 @@ export function earlierSection({ clips, projectId, onKept }) {
     follow(earlier.some((one) => one.status === "pending"));
     if (!earlier.length) return;
     pairs = scenes.map((scene, index) => ({ scene, clip: earlier[index], number: index + 1 }));
-    keep.hidden = Boolean(refusal(earlier, scenes.length));
-    setText(
-      reason,
-      refusal(earlier, scenes.length) || "They can be kept as the clips of the scenes, for nothing.",
-    );
-    const done = earlier.filter((one) => one.status === "completed").length;
-    const usd = due(scenes.map((scene) => scene.quote).filter(Boolean));
-    setText(
-      notice,
-      `${plural(done, "finished clip")} ${done === 1 ? "is" : "are"} here already.${usd ? ` Made anew: about ${dollars(usd)}.` : ""}`,
-    );
+    const refused = refusal(earlier, scenes.length);
+    keep.hidden = Boolean(refused);
+    setText(reason, refused || "They can be kept as the clips of the scenes, for nothing.");
+    setText(notice, noticeText(earlier, scenes));
     // What has not changed is left alone, so that a video goes on playing.
     if (shown === JSON.stringify(earlier)) return;
     shown = JSON.stringify(earlier);
@@ -86,6 +79,13 @@ export function earlierSection({ clips, projectId, onKept }) {
   };
 }
 
+function noticeText(earlier, scenes) {
+  const done = earlier.filter((one) => one.status === "completed").length;
+  const usd = due(scenes.map((scene) => scene.quote).filter(Boolean));
+  const here = `${plural(done, "finished clip")} ${done === 1 ? "is" : "are"} here already.`;
+  return usd ? `${here} Made anew: about ${dollars(usd)}.` : here;
+}
+
 /** Why the clips can't be those of the scenes, as the service would say; nothing if they can. */
 function refusal(earlier, scenes) {
   const count = (status) => earlier.filter((one) => one.status === status).length;
@@ -120,62 +120,23 @@ const said = ({ status }) =>
 
 /** Shows which clip would become which scene's, before it is done. `onKeep` may throw what is then shown. */
 function openKeep({ pairs, onKeep }) {
-  const problem = h("p", { class: "field-problem", role: "alert" });
-  const keep = h("button", { class: "primary", type: "submit" }, `Keep ${plural(pairs.length, "clip")}`);
+  const hint =
+    "They are in the order the application showed them. Nobody kept which scene each belongs to: look at each pair first.";
   const body = h(
     "div",
     // It scrolls, by keyboard, too.
     { class: "dialog-body", tabindex: "0", role: "group", "aria-label": "Each scene with its clip" },
-    h(
-      "p",
-      {},
-      "They are in the order the application showed them. Nobody kept which scene each belongs to: look at each pair first.",
-    ),
+    h("p", {}, hint),
     h("ol", { class: "pairs" }, pairs.map(pairElement)),
   );
-  const dialog = h(
-    "dialog",
-    { class: "keep", "aria-labelledby": "keep-title" },
-    h(
-      "form",
-      { onsubmit: send },
-      h(
-        "div",
-        { class: "dialog-head" },
-        h("h2", { id: "keep-title" }, "Keep these clips"),
-        h(
-          "button",
-          { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
-          icon("remove"),
-        ),
-      ),
-      body,
-      h(
-        "div",
-        { class: "dialog-foot" },
-        h("div", { class: "grow" }, problem, h("p", {}, "This costs nothing.")),
-        keep,
-      ),
-    ),
-  );
-
-  async function send(event) {
-    event.preventDefault();
-    keep.disabled = true;
-    setText(problem, "");
-    try {
-      await onKeep();
-      dialog.close();
-    } catch (error) {
-      setText(problem, refusalText(error));
-    } finally {
-      keep.disabled = false;
-    }
-  }
-
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  openForm({
+    name: "keep",
+    heading: "Keep these clips",
+    body,
+    notes: [h("p", {}, "This costs nothing.")],
+    submit: h("button", { class: "primary", type: "submit" }, `Keep ${plural(pairs.length, "clip")}`),
+    onSubmit: onKeep,
+  });
   body.focus();
 }
 

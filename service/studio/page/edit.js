@@ -1,7 +1,8 @@
 /** The dialog that edits a scene, or adds one: its frames, the texts of its prompt, its seconds. */
 import { closing } from "./closing.js";
 import { frameControls, secondsControl, textControl, textId } from "./edit-controls.js";
-import { h, icon, setText } from "./dom.js";
+import { dialogHead } from "./dialog.js";
+import { h, setText } from "./dom.js";
 import { baseOf, changesOf } from "./edit-model.js";
 import { fixedParts, wantedSeconds } from "./fields.js";
 import { askPrices, priced } from "./price.js";
@@ -83,7 +84,6 @@ class EditDialog {
   }
 
   #build(foot) {
-    const close = { type: "button", class: "quiet icon-only", onclick: () => this.#closing.close() };
     const onsubmit = (event) => {
       event.preventDefault();
       this.#send(false);
@@ -91,12 +91,7 @@ class EditDialog {
     const form = h(
       "form",
       { novalidate: true, onsubmit },
-      h(
-        "div",
-        { class: "dialog-head" },
-        this.#title,
-        h("button", { ...close, "aria-label": "Close" }, icon("remove")),
-      ),
+      dialogHead(this.#title, () => this.#closing.close()),
       h("div", { class: "dialog-body" }, this.#conflict, this.#said, this.#fields),
       this.#question,
       foot,

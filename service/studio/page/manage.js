@@ -1,5 +1,6 @@
 /** What a person does with a whole project: rename, duplicate, delete. */
-import { h, icon, setText } from "./dom.js";
+import { openForm } from "./dialog.js";
+import { h } from "./dom.js";
 import { lastPlace } from "./place.js";
 import { offerUndo } from "./undo.js";
 import { titleOf } from "./words.js";
@@ -18,52 +19,22 @@ export function openRename({ clips, project, onStored }) {
     required: true,
   });
   name.value = project.title;
-  const problem = h("p", { class: "field-problem", role: "alert" });
-  const save = h("button", { class: "primary", type: "submit" }, "Rename");
-  const dialog = h(
-    "dialog",
-    { class: "rename", "aria-labelledby": "rename-title" },
-    h(
-      "form",
-      { onsubmit: send, novalidate: true },
-      h(
-        "div",
-        { class: "dialog-head" },
-        h("h2", { id: "rename-title" }, "Rename project"),
-        h(
-          "button",
-          { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
-          icon("remove"),
-        ),
-      ),
-      h(
-        "div",
-        { class: "dialog-body" },
-        h("div", { class: "field" }, h("label", { for: "new-title" }, "Name"), name),
-      ),
-      h("div", { class: "dialog-foot" }, h("div", { class: "grow" }, problem), save),
-    ),
-  );
+  const field = h("div", { class: "field" }, h("label", { for: "new-title" }, "Name"), name);
 
-  async function send(event) {
-    event.preventDefault();
+  async function rename() {
     const title = name.value.trim();
-    if (!title) return setText(problem, "Write a name.");
-    if (title === project.title) return dialog.close();
-    save.disabled = true;
-    try {
-      // A name is one word of one person: whatever else was edited meanwhile is no reason to refuse it.
-      onStored(await clips.edit(project.id, { title }));
-      dialog.close();
-    } catch (error) {
-      setText(problem, refusalText(error));
-      save.disabled = false;
-    }
+    if (!title) throw new Error("Write a name.");
+    // A name is one word of one person: whatever else was edited meanwhile is no reason to refuse it.
+    if (title !== project.title) onStored(await clips.edit(project.id, { title }));
   }
 
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  openForm({
+    name: "rename",
+    heading: "Rename project",
+    body: h("div", { class: "dialog-body" }, field),
+    submit: h("button", { class: "primary", type: "submit" }, "Rename"),
+    onSubmit: rename,
+  });
   name.select();
 }
 

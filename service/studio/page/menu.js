@@ -2,87 +2,78 @@
 import { h, icon } from "./dom.js";
 
 /**
- * Makes a menu. `set` takes the name of its button and its items: `{text, icon, onChoose, danger}` is an action, `{text}`
- * alone a sentence. Without items there is no button.
+ * A menu. `set` takes the name of its button and its items: `{text, icon, onChoose, danger}` is an action, `{text}` alone a
+ * sentence. Without items there is no button.
  */
-export function menu() {
-  let shown = "";
-  const list = h("ul", { class: "menu-list", hidden: true });
-  const button = h(
+export class Menu {
+  #shown = "";
+  #list = h("ul", { class: "menu-list", hidden: true });
+  #button = h(
     "button",
-    { type: "button", class: "quiet icon-only", "aria-expanded": "false", onclick: toggle },
+    {
+      type: "button",
+      class: "quiet icon-only",
+      "aria-expanded": "false",
+      onclick: () => (this.#list.hidden ? this.#open() : this.#close()),
+    },
     icon("more"),
   );
-  const element = h("div", { class: "menu" }, button, list);
+  element = h("div", { class: "menu" }, this.#button, this.#list);
+  #closeOutside = (event) => this.element.contains(event.target) || this.#close();
 
-  function toggle() {
-    if (list.hidden) open();
-    else close();
+  constructor() {
+    this.element.addEventListener("keydown", (event) => this.#press(event));
+    this.element.addEventListener("focusout", ({ relatedTarget: next }) => {
+      if (next instanceof Node && !this.element.contains(next)) this.#close();
+    });
   }
 
-  function open() {
-    list.hidden = false;
-    button.setAttribute("aria-expanded", "true");
-    document.addEventListener("pointerdown", closeOutside);
-    list.querySelector("button")?.focus();
+  set(name, items) {
+    this.#button.setAttribute("aria-label", name);
+    this.element.hidden = !items.length;
+    // What has not changed is left alone, so that an open menu keeps its focus.
+    if (this.#shown === JSON.stringify(items)) return;
+    this.#shown = JSON.stringify(items);
+    this.#list.replaceChildren(...items.map((item) => this.#item(item)));
   }
 
-  function close() {
-    list.hidden = true;
-    button.setAttribute("aria-expanded", "false");
-    document.removeEventListener("pointerdown", closeOutside);
+  #open() {
+    this.#list.hidden = false;
+    this.#button.setAttribute("aria-expanded", "true");
+    document.addEventListener("pointerdown", this.#closeOutside);
+    this.#list.querySelector("button")?.focus();
   }
 
-  function closeOutside(event) {
-    if (!element.contains(event.target)) close();
+  #close() {
+    this.#list.hidden = true;
+    this.#button.setAttribute("aria-expanded", "false");
+    document.removeEventListener("pointerdown", this.#closeOutside);
   }
 
-  function press(event) {
-    if (list.hidden) return;
+  #press(event) {
+    if (this.#list.hidden) return;
     if (event.key === "Escape") {
-      close();
-      button.focus();
+      this.#close();
+      this.#button.focus();
       return;
     }
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const actions = [...list.querySelectorAll("button")];
+    const actions = [...this.#list.querySelectorAll("button")];
     const focused = actions.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     actions.at((focused + step) % actions.length)?.focus();
   }
 
-  const itemElement = ({ text, icon: shape, onChoose, danger }) =>
-    h("li", {}, onChoose ? action(text, shape, onChoose, danger) : h("p", { class: "muted" }, text));
-
-  function action(text, shape, onChoose, danger) {
-    const choose = () => {
-      close();
+  #item({ text, icon: shape, onChoose, danger }) {
+    if (!onChoose) return h("li", {}, h("p", { class: "muted" }, text));
+    const onclick = () => {
+      this.#close();
       // What opens a dialog finds the focus where it is to come back to.
-      button.focus();
+      this.#button.focus();
       onChoose();
     };
-    return h(
-      "button",
-      { type: "button", class: danger ? "quiet danger" : "quiet", onclick: choose },
-      icon(shape),
-      text,
-    );
+    const kind = danger ? "quiet danger" : "quiet";
+    return h("li", {}, h("button", { type: "button", class: kind, onclick }, icon(shape), text));
   }
-
-  element.addEventListener("keydown", press);
-  element.addEventListener("focusout", (event) => {
-    if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget)) close();
-  });
-  return {
-    element,
-    set(name, items) {
-      button.setAttribute("aria-label", name);
-      element.hidden = !items.length;
-      // What has not changed is left alone, so that an open menu keeps its focus.
-      if (shown === JSON.stringify(items)) return;
-      shown = JSON.stringify(items);
-      list.replaceChildren(...items.map(itemElement));
-    },
-  };
 }

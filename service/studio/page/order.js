@@ -6,78 +6,96 @@ import { h, icon, setText } from "./dom.js";
  * called, such as "scene 2"; `onChange` is called after each change. What was moved by keys is told in `said`. After
  * items were added or removed, `label` names the controls anew.
  */
-export function ordering({ list, items, said, name, onChange }) {
-  let dragged = null;
+export class Ordering {
+  #list;
+  #items;
+  #said;
+  #name;
+  #onChange;
+  #dragged = null;
+  /** @type {Map<any, { grip: HTMLButtonElement, up: HTMLButtonElement, down: HTMLButtonElement }>} */
+  #controls = new Map();
 
-  function controls(item) {
-    const button = (shape, press) =>
-      h("button", { type: "button", class: "quiet icon-only", onclick: press }, icon(shape));
+  constructor({ list, items, said, name, onChange }) {
+    this.#list = list;
+    this.#items = items;
+    this.#said = said;
+    this.#name = name;
+    this.#onChange = onChange;
+  }
+
+  isDragging() {
+    return this.#dragged !== null;
+  }
+
+  controls(item) {
     const grip = h(
       "button",
       { type: "button", class: "quiet icon-only grip", draggable: "true" },
       icon("grip"),
     );
-    const up = button("up", () => move(item, -1, up));
-    const down = button("down", () => move(item, 1, down));
-    item.ordered = { grip, up, down };
+    const up = button("up", () => this.#move(item, -1, up));
+    const down = button("down", () => this.#move(item, 1, down));
     grip.addEventListener("keydown", (event) => {
       const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
       if (!step) return;
       event.preventDefault();
-      move(item, step, grip);
+      this.#move(item, step, grip);
     });
-    return item.ordered;
+    this.#controls.set(item, { grip, up, down });
+    return { grip, up, down };
   }
 
   /** Has an item's grip drag it, and other items make room for it. */
-  function watchDrags(item) {
-    const { grip } = item.ordered;
+  watchDrags(item) {
+    const { grip } = this.#controls.get(item);
     grip.addEventListener("dragstart", (event) => {
-      dragged = item;
+      this.#dragged = item;
       event.dataTransfer.effectAllowed = "move";
       event.dataTransfer.setDragImage(item.element, 20, 20);
       item.element.classList.add("dragged");
     });
     grip.addEventListener("dragend", () => {
-      dragged = null;
+      this.#dragged = null;
       item.element.classList.remove("dragged");
     });
     item.element.addEventListener("dragover", (event) => {
-      if (!dragged) return;
+      if (!this.#dragged) return;
       event.preventDefault();
-      if (dragged !== item) place(dragged, items.indexOf(item));
+      if (this.#dragged !== item) this.#place(this.#dragged, this.#items.indexOf(item));
     });
-    item.element.addEventListener("drop", (event) => dragged && event.preventDefault());
-  }
-
-  function move(item, step, focus) {
-    const to = items.indexOf(item) + step;
-    if (to < 0 || to >= items.length) return;
-    place(item, to);
-    (focus.disabled ? item.ordered.grip : focus).focus();
-    setText(said, `Moved to position ${to + 1} of ${items.length}.`);
-  }
-
-  function place(item, to) {
-    items.splice(items.indexOf(item), 1);
-    items.splice(to, 0, item);
-    list.insertBefore(item.element, items[to + 1]?.element ?? null);
-    label();
-    onChange();
+    item.element.addEventListener("drop", (event) => this.#dragged && event.preventDefault());
   }
 
   /** Names the controls of all items after their places. */
-  function label() {
-    items.forEach((item, index) => {
-      const { grip, up, down } = item.ordered;
-      const called = name(item, index + 1);
+  label() {
+    for (const [index, item] of this.#items.entries()) {
+      const { grip, up, down } = this.#controls.get(item);
+      const called = this.#name(item, index + 1);
       grip.setAttribute("aria-label", `Move ${called}: drag, or press arrow up or down`);
       up.setAttribute("aria-label", `Move ${called} up`);
       down.setAttribute("aria-label", `Move ${called} down`);
       up.disabled = index === 0;
-      down.disabled = index === items.length - 1;
-    });
+      down.disabled = index === this.#items.length - 1;
+    }
   }
 
-  return { controls, watchDrags, label, isDragging: () => dragged !== null };
+  #move(item, step, focus) {
+    const to = this.#items.indexOf(item) + step;
+    if (to < 0 || to >= this.#items.length) return;
+    this.#place(item, to);
+    (focus.disabled ? this.#controls.get(item).grip : focus).focus();
+    setText(this.#said, `Moved to position ${to + 1} of ${this.#items.length}.`);
+  }
+
+  #place(item, to) {
+    this.#items.splice(this.#items.indexOf(item), 1);
+    this.#items.splice(to, 0, item);
+    this.#list.insertBefore(item.element, this.#items[to + 1]?.element ?? null);
+    this.label();
+    this.#onChange();
+  }
 }
+
+const button = (shape, onclick) =>
+  h("button", { type: "button", class: "quiet icon-only", onclick }, icon(shape));

@@ -1,4 +1,5 @@
 /** All clips of a project, one after the other. */
+import { dialogHead } from "./dialog.js";
 import { h, icon, setText } from "./dom.js";
 import { goneText } from "./words.js";
 
@@ -18,16 +19,7 @@ export function openPlayer(scenes, videos, now) {
   const dialog = h(
     "dialog",
     { class: "player", "aria-label": "All clips in order" },
-    h(
-      "div",
-      { class: "dialog-head" },
-      place,
-      h(
-        "button",
-        { type: "button", class: "quiet icon-only", "aria-label": "Close", onclick: () => dialog.close() },
-        icon("remove"),
-      ),
-    ),
+    dialogHead(place, () => dialog.close()),
     video,
     problem,
     h("div", { class: "actions" }, previous, next),

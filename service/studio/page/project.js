@@ -5,7 +5,7 @@ import { h, icon, setText } from "./dom.js";
 import { earlierSection } from "./earlier.js";
 import { sceneFinder } from "./finder.js";
 import { duplicate, openRename, remove } from "./manage.js";
-import { menu } from "./menu.js";
+import { Menu } from "./menu.js";
 import { lastPlace } from "./place.js";
 import { openPlayer } from "./player.js";
 import { pricedFor } from "./price.js";
@@ -27,7 +27,7 @@ import { SceneCard } from "./scene.js";
 import { toast } from "./toasts.js";
 import { projectVideos } from "./video.js";
 import { age, choiceText, clipCount, dollars, plural, projectState, scenesOf, titleOf } from "./words.js";
-import { workshop } from "./workshop.js";
+import { Workshop } from "./workshop.js";
 
 const TICK_MS = 1_000;
 const CONNECTIONS = {
@@ -58,7 +58,7 @@ export class ProjectView {
   #add = action("plus", "Add scene", () => this.#scenework.add(), "add");
   #list = h("ol", { class: "scenes" }, waitingCard(), waitingCard());
   #finder = sceneFinder(this.#cards);
-  #more = menu();
+  #more = new Menu();
   #notOrdered;
   #scenework;
   #earlier;
@@ -71,7 +71,7 @@ export class ProjectView {
     this.#config = config;
     this.#videos = projectVideos({ clips, projectId, config });
     this.#notOrdered = notOrderedBanner({ operator, onAgain: (keys) => this.#retry(keys) });
-    this.#scenework = workshop({
+    this.#scenework = new Workshop({
       clips,
       config,
       projectId,
@@ -178,15 +178,21 @@ export class ProjectView {
     return this.#cards.get(key);
   }
 
+  /** A menu that stays the same keeps its actions: each is about the project as it is when it is chosen. */
   #showMenu(scenes) {
-    const [clips, project] = [this.#clips, this.#project];
+    const clips = this.#clips;
     const onStored = (stored) => this.#store(stored);
-    const arrange = { text: "Arrange scenes", icon: "arrange", onChoose: this.#scenework.arrange };
+    const rename = () => openRename({ clips, project: this.#project, onStored });
+    const arrange = {
+      text: "Arrange scenes",
+      icon: "arrange",
+      onChoose: () => this.#scenework.arrange(),
+    };
     this.#more.set("More about this project", [
-      { text: "Rename", icon: "edit", onChoose: () => openRename({ clips, project, onStored }) },
+      { text: "Rename", icon: "edit", onChoose: rename },
       ...(scenes.length > 1 ? [arrange] : []),
-      { text: "Duplicate", icon: "copy", onChoose: () => duplicate(clips, project) },
-      { text: "Delete", icon: "trash", onChoose: () => remove(clips, project), danger: true },
+      { text: "Duplicate", icon: "copy", onChoose: () => duplicate(clips, this.#project) },
+      { text: "Delete", icon: "trash", onChoose: () => remove(clips, this.#project), danger: true },
     ]);
   }
 

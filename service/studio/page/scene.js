@@ -2,7 +2,7 @@
 import { describe, dollars, linkText } from "./words.js";
 import { h, icon, isShowable, picture, setText } from "./dom.js";
 import { isNotOrdered } from "./reasons.js";
-import { menu } from "./menu.js";
+import { Menu } from "./menu.js";
 import { pricedFor } from "./price.js";
 import { shareDone, smallUrl } from "../client/clips.js";
 
@@ -41,7 +41,7 @@ export class SceneCard extends HTMLElement {
     icon("edit"),
     "Edit",
   );
-  #menu = menu();
+  #menu = new Menu();
   #priced = null;
   #on;
   #videos;

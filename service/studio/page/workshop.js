@@ -7,34 +7,51 @@ import { refusalText, withoutIds } from "./reasons.js";
 import { toast } from "./toasts.js";
 
 /** The actions on a project, whose newest state `current` gives; `onStored` gets it as it is after an edit. */
-export function workshop({ clips, config, projectId, current, onStored, focusScene }) {
+export class Workshop {
+  #clips;
+  #config;
+  #projectId;
+  #current;
+  #onStored;
+  #focusScene;
   // An offer is about this project, and leaves the page with it.
-  let withdrawOffer = () => {};
+  #withdrawOffer = () => {};
 
-  async function store(changes, edited = current().edited) {
-    const stored = await clips.edit(projectId, changes, { edited });
-    onStored(stored);
-    return stored;
+  constructor({ clips, config, projectId, current, onStored, focusScene }) {
+    this.#clips = clips;
+    this.#config = config;
+    this.#projectId = projectId;
+    this.#current = current;
+    this.#onStored = onStored;
+    this.#focusScene = focusScene;
+  }
+
+  leave() {
+    this.#withdrawOffer();
+  }
+
+  add() {
+    this.edit(null);
   }
 
   /** Opens a scene, or a new one where `key` is null. */
-  function edit(key) {
+  edit(key) {
     openEdit({
-      clips,
-      config,
-      project: current(),
+      clips: this.#clips,
+      config: this.#config,
+      project: this.#current(),
       key,
-      onSaved: onStored,
-      onMake: (made) => make([made]),
-      onRemove: remove,
+      onSaved: this.#onStored,
+      onMake: (made) => this.make([made]),
+      onRemove: (removed) => this.#remove(removed),
     });
   }
 
   /** Has the clips of these scenes made as the project asks for them now, and of no others. */
-  async function make(keys) {
-    const free = keys.filter((key) => current().quotes[key]?.paid);
+  async make(keys) {
+    const free = keys.filter((key) => this.#current().quotes[key]?.paid);
     await told(async () => {
-      const { results } = await clips.generate(projectId, { scenes: keys });
+      const { results } = await this.#clips.generate(this.#projectId, { scenes: keys });
       const refused = results.find((result) => result.error);
       const sent = results.filter((result) => result.success && !free.includes(result.sceneKey));
       if (sent.length) toast(`${plural(sent.length, "clip")} submitted.`);
@@ -44,55 +61,56 @@ export function workshop({ clips, config, projectId, current, onStored, focusSce
   }
 
   /** Takes a scene away, and offers to put it back. */
-  async function remove(key) {
-    const { scenes, frames } = current();
-    const scene = { scenes: { [key]: scenes?.[key] ?? null }, frames: { [key]: frames?.[key] ?? null } };
-    await store({ scenes: { [key]: null }, frames: { [key]: null } });
-    withdrawOffer = offerUndo(`Scene ${key} is removed.`, () => putBack(key, scene));
+  remove(key) {
+    return told(() => this.#remove(key));
   }
 
-  /** Stores a removed scene as it was. A clip that was paid for is its own again, for nothing. */
-  async function putBack(key, scene) {
-    if (scenesOf(current()).some((one) => one.key === key))
-      throw new Error(`Another scene has the number ${key} by now, so the removed one can't be put back.`);
-    const stored = await store(scene);
-    if (stored.quotes[key]?.paid) await clips.generate(projectId, { scenes: [key] });
-    focusScene(key);
-  }
-
-  function arrange() {
-    const { edited } = current();
-    const scenes = scenesOf(current());
+  arrange() {
+    const { edited } = this.#current();
+    const scenes = scenesOf(this.#current());
     openArrange({
       scenes,
-      async onSave(order) {
-        await store({ order }, edited);
+      onSave: async (order) => {
+        await this.#store({ order }, edited);
         const keys = scenes.map(({ key }) => key);
         const back = keys.map((key) => keys[order.indexOf(key)]);
-        withdrawOffer = offerUndo("The scenes are in the new order.", () => store({ order: back }));
+        const undo = () => this.#store({ order: back });
+        this.#withdrawOffer = offerUndo("The scenes are in the new order.", undo);
       },
     });
   }
 
   /** Withdraws a clip that was not sent yet. */
-  async function cancel(key) {
+  async cancel(key) {
     await told(async () => {
-      const { results } = await clips.cancel(projectId, { scenes: [key] });
+      const { results } = await this.#clips.cancel(this.#projectId, { scenes: [key] });
       const refused = results.find((result) => !result.success);
       if (refused) toast(withoutIds(refused.error), "failed");
       else toast(`The clip of scene ${key} is cancelled. It costs nothing.`);
     });
   }
 
-  return {
-    edit,
-    add: () => edit(null),
-    make,
-    remove: (key) => told(() => remove(key)),
-    arrange,
-    cancel,
-    leave: () => withdrawOffer(),
-  };
+  async #store(changes, edited = this.#current().edited) {
+    const stored = await this.#clips.edit(this.#projectId, changes, { edited });
+    this.#onStored(stored);
+    return stored;
+  }
+
+  async #remove(key) {
+    const { scenes, frames } = this.#current();
+    const scene = { scenes: { [key]: scenes?.[key] ?? null }, frames: { [key]: frames?.[key] ?? null } };
+    await this.#store({ scenes: { [key]: null }, frames: { [key]: null } });
+    this.#withdrawOffer = offerUndo(`Scene ${key} is removed.`, () => this.#putBack(key, scene));
+  }
+
+  /** Stores a removed scene as it was. A clip that was paid for is its own again, for nothing. */
+  async #putBack(key, scene) {
+    if (scenesOf(this.#current()).some((one) => one.key === key))
+      throw new Error(`Another scene has the number ${key} by now, so the removed one can't be put back.`);
+    const stored = await this.#store(scene);
+    if (stored.quotes[key]?.paid) await this.#clips.generate(this.#projectId, { scenes: [key] });
+    this.#focusScene(key);
+  }
 }
 
 async function told(action) {
