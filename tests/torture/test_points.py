@@ -38,7 +38,7 @@ async def press_when_ready(house: House, people: People, number: int) -> None:
         await asyncio.sleep(0.5)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_death_at_any_point_loses_no_clip_and_pays_for_none_twice(
     tmp_path: Path, torn: Database
 ) -> None:

@@ -54,7 +54,7 @@ def test_disk_keeps_what_was_synced_and_nothing_else(
         assert (db.execute("SELECT count(*) FROM kept").fetchone()[0] if there else 0) == kept
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path, disk: ForgetfulDisk) -> None:
     database = SQLiteDatabase(disk.root / "clips.db")
     async with standing_house(tmp_path, database, sandbox=RUNWARE, variables=disk.variables) as house:

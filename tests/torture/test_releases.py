@@ -32,7 +32,7 @@ async def replace(house: House, copy: int) -> None:
     await house.copies[copy].start()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_two_releases_beside_each_other_lose_no_clip_and_pay_for_none_twice(
     tmp_path: Path, torn: Database, release_before: Path
 ) -> None:

@@ -19,7 +19,7 @@ RUNWARE = {
 }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_kills_and_a_failing_database_lose_no_clip_and_pay_for_none_twice(
     tmp_path: Path, torn: Database
 ) -> None:
