@@ -44,10 +44,10 @@ async def test_death_at_any_point_loses_no_clip_and_pays_for_none_twice(
 ) -> None:
     points = [name for name, point in POINTS.items() if point.store in ("both", torn.name)]
     async with standing_house(tmp_path, torn, sandbox=RUNWARE, start=False) as house:
-        people = People(house, seed=1)
+        people, tally = People(house, seed=1), Tally(kills=len(points))
         await asyncio.gather(
             die_at_each(house, people, 0, points[::2]), die_at_each(house, people, 1, points[1::2])
         )
-        ending = await quiet(house, people, Tally(kills=len(points)))
+        ending = await quiet(house, people, tally)
     print(f"\n{torn.name}\n{ending}")  # noqa: T201 - the numbers, for those who read them with -rP
     assert ending.violations == []
