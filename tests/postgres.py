@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import tenacity
 
@@ -62,9 +62,12 @@ class Postgres:
         """Start the server, and wait until it takes connections."""
         self._server.ensure_postgres_running()
 
-    def stop(self) -> None:
-        """Stop the server: connections end with 57P01, new ones are refused. The data is kept."""
-        arguments = ("-w", "-m", "fast", "-D", str(self._data), "stop")
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop the server: connections end with 57P01, new ones are refused. The data is kept.
+
+        `immediate` is a crash: whatever was not written to its log is lost.
+        """
+        arguments = ("-w", "-m", mode, "-D", str(self._data), "stop")
         pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
     def dsn(self, database: str) -> str:

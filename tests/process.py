@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -69,9 +69,13 @@ def supabase_variables(supabase: Supabase) -> dict[str, str]:
 
 
 class ServiceProcess:
-    """`clips serve`, which can be killed and started again on the same port and database."""
+    """`clips serve`, which can be killed and started again on the same port and database.
+
+    A test may change `command` and `variables` for the next start.
+    """
 
     def __init__(self, sandbox_url: str, folder: Path, **variables: str) -> None:
+        self.command: Sequence[str] = COMMAND
         self._sandbox_url = sandbox_url
         self._folder = folder
         listening, self.url = listen()
@@ -94,32 +98,50 @@ class ServiceProcess:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._process is not None:
+        if self.running:
             await self.kill()
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
+        await self.begin()
+        await self.ready()
+
+    async def begin(self) -> None:
+        """Start it."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *COMMAND,
+                *self.command,
                 "serve",
                 cwd=self._folder,
                 env=environment(**self.variables),
                 stdout=log,
                 stderr=log,
             )
+
+    async def ready(self) -> None:
+        """Wait until it is ready."""
         async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
             while not await self._ready(session):
-                assert self._process.returncode is None, self.log
+                assert self.running, self.log
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
         """Kill it with -9."""
         await self._end(signal.SIGKILL)
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; gives the exit code."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), PATIENCE_S)
+
     async def terminate(self) -> int:
         """Ask it to stop; gives the exit code."""
         return await self._end(signal.SIGTERM)
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and has not ended."""
+        return self._process is not None and self._process.returncode is None
 
     @property
     def pid(self) -> int:

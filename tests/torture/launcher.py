@@ -1,0 +1,113 @@
+"""Runs `clips` as it is, but for one thing: at a named point of its work the process kills itself with -9.
+
+    TORTURE_POINT="marked as sent" python -m tests.torture.launcher serve
+
+The service has no hook for this. A point is a method of the service, and a moment of its call.
+"""
+
+import asyncio
+import functools
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+VARIABLE: Final = "TORTURE_POINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment in the call of `method`, which is `module:Class.method`; the first call that gives anything.
+
+    `during` is so many seconds after its begin, unless the call is over by then.
+    """
+
+    method: str
+    moment: Literal["before", "during", "after"]
+    seconds: float = 0.0
+    store: Literal["sqlite", "postgres", "both"] = "both"
+
+
+_GENERATE: Final = "service.workflow.generate:Generator"
+_SUBMIT: Final = "service.workflow.submission:Submitter"
+_RUNWARE: Final = "service.runware.client:RunwareClient"
+_SETTLE: Final = "service.workflow.settlement:Settler"
+_POLL: Final = "service.workflow.poll:Poller"
+_RECEIVE: Final = "service.workflow.receive:Receiver"
+
+POINTS: Final = {
+    # A submission, step by step.
+    "asked for": Point(f"{_GENERATE}._order", "after"),
+    "being recorded": Point(f"{_GENERATE}._record", "during", 0.002),
+    "recorded": Point(f"{_GENERATE}._record", "after"),
+    "being marked": Point(f"{_SUBMIT}._marked_as_sent", "during", 0.002),
+    "marked as sent": Point(f"{_SUBMIT}._marked_as_sent", "after"),
+    "on its way": Point(f"{_RUNWARE}.submit", "during", 0.1),
+    "answered": Point(f"{_RUNWARE}.submit", "after"),
+    "submitted": Point(f"{_SUBMIT}.submit", "after"),
+    # A settlement, step by step.
+    "webhook": Point(f"{_RECEIVE}.receive", "before"),
+    "brought": Point(f"{_SETTLE}._store_events", "before"),
+    "decided": Point(f"{_SETTLE}._save", "before"),
+    "being saved": Point(f"{_SETTLE}._save", "during", 0.002),
+    "saved": Point(f"{_SETTLE}._save", "after"),
+    "settled": Point(f"{_SETTLE}._store_events", "after"),
+    "webhook taken": Point(f"{_RECEIVE}.receive", "after"),
+    "claimed": Point(f"{_POLL}._claim", "after"),
+    "looked up": Point(f"{_RUNWARE}.ask", "after"),
+    # Between the rows and the commit, where there is no other process in between.
+    "rows written": Point("service.stores.sqlite:_write_projections", "after", store="sqlite"),
+}
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(point: Point) -> None:
+    """Have this process die at the point."""
+    module, _, path = point.method.partition(":")
+    *owners, name = path.split(".")
+    owner = functools.reduce(getattr, owners, importlib.import_module(module))
+    original = getattr(owner, name)
+    is_call = asyncio.iscoroutinefunction(original)
+    setattr(owner, name, _dying_call(original, point) if is_call else _dying_function(original))
+
+
+def _dying_call(original: Callable[..., Any], point: Point) -> Callable[..., Any]:
+    async def call(*arguments: Any, **named: Any) -> Any:
+        if point.moment == "before":
+            die()
+        if point.moment == "during":
+            asyncio.get_running_loop().call_later(point.seconds, die)
+        given = await original(*arguments, **named)
+        # A poller that finds nothing to do has done no step.
+        if point.moment == "after" and (given or given is None):
+            die()
+        return given
+
+    return call
+
+
+def _dying_function(original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> None:
+        original(*arguments, **named)
+        # A write that changed nothing is not followed by a commit of anything.
+        if any(arguments[1:2]):
+            die()
+
+    return call
+
+
+def main() -> None:
+    from service.cli import main as clips  # noqa: PLC0415 - what is armed is loaded first
+
+    if name := os.environ.get(VARIABLE):
+        arm(POINTS[name])
+    clips()
+
+
+if __name__ == "__main__":
+    main()
