@@ -21,44 +21,70 @@ export function pricedFor(label, scenes) {
   return quotes.length ? priced(label, due(quotes)) : label;
 }
 
+/** @typedef {{ model: string, resolution: string, audio: boolean }} Choice */
+
 /**
- * Asks for the prices of now, once. `of` gives the dollars of so many seconds with a choice, by the table of the `models`
- * until they have come: null where that is not known, undefined where it may be known in a moment.
+ * Asks for the prices of now, once; until they have come, they go by the table of the `models`. `onNews` is called then.
  */
 export function askPrices(clips, models, onNews) {
-  let prices = null;
+  let prices = pricesBy(models, null);
   clips
     .estimates()
     // Without an answer the table is all that is known.
     .catch(() => ({ prices: [] }))
     .then((estimates) => {
-      prices = estimates.prices;
+      prices = pricesBy(models, estimates.prices);
       onNews();
     });
+  return {
+    of: (seconds, choice) => prices.of(seconds, choice),
+    text: (count, seconds, choice) => prices.text(count, seconds, choice),
+  };
+}
 
-  function find(choice) {
-    const same = (one) => one.resolution === choice.resolution && one.audio === choice.audio;
-    const listed = models.find((one) => one.air === choice.model)?.prices.find(same);
-    const known = prices?.find((one) => one.model === choice.model && same(one));
+/**
+ * The prices by what clips have cost here, else by the table of the models. `estimates` are null while they are still
+ * being asked for.
+ *
+ * @param {import("../client/clips.js").Model[]} models
+ * @param {import("../client/clips.js").PriceEstimate[] | null} estimates
+ */
+export function pricesBy(models, estimates) {
+  /** @param {Choice} choice */
+  function find({ model, resolution, audio }) {
+    const same = (one) => one.resolution === resolution && one.audio === audio;
+    const listed = models.find((one) => one.air === model)?.prices.find(same);
+    const known = estimates?.find((one) => one.model === model && same(one));
     if (known?.basis === "past") return { usd: known.usd_per_second, source: "what clips have cost here" };
     return listed && { usd: listed.usd_per_second, source: listed.source };
   }
 
+  /**
+   * The dollars of so many seconds with a choice: null where that is not known, undefined where it may be known in a moment.
+   *
+   * @param {number} seconds
+   * @param {Choice} choice
+   */
   function of(seconds, choice) {
     const price = find(choice);
     if (price) return seconds * price.usd;
-    return prices ? null : undefined;
+    return estimates ? null : undefined;
   }
 
-  return {
-    of,
-    /** What so many clips of so many seconds in all will cost, and by whose word. */
-    text(count, seconds, choice) {
-      const what = `${plural(count, "clip")}, ${plural(seconds, "second")}`;
-      const usd = of(seconds, choice);
-      if (usd === undefined) return `${what}.`;
-      if (usd === null) return `${what}. The price is not known: the first finished clip will tell.`;
-      return `${what}: about ${dollars(usd)} (${find(choice).source}).`;
-    },
-  };
+  /**
+   * What so many clips of so many seconds in all will cost, and by whose word.
+   *
+   * @param {number} count
+   * @param {number} seconds
+   * @param {Choice} choice
+   */
+  function text(count, seconds, choice) {
+    const what = `${plural(count, "clip")}, ${plural(seconds, "second")}`;
+    const usd = of(seconds, choice);
+    if (usd === undefined) return `${what}.`;
+    if (usd === null) return `${what}. The price is not known: the first finished clip will tell.`;
+    return `${what}: about ${dollars(usd)} (${find(choice).source}).`;
+  }
+
+  return { of, text };
 }
