@@ -93,6 +93,8 @@ class Ledger:
     rows: dict[str, Row] = field(default_factory=dict)
     promised: set[str] = field(default_factory=set)
     """The texts of scenes of which clips were promised, as long as they stand in the project."""
+    deleted: bool = False
+    """Whether the original is deleted for sure: nobody may be restoring it."""
     _db: sqlite3.Connection | None = None
     _version: int = 0
     _original: str = ""
@@ -160,6 +162,7 @@ class Ledger:
         scenes = json.loads(self.project()["scenes"])
         change(scenes)
         self._db.execute("UPDATE projects SET scenes = ? WHERE id = ?", [json.dumps(scenes), self._original])
+        self._changed_at = self.seconds()
         self._keep_promises(scenes)
 
     # Changes.
@@ -177,6 +180,8 @@ class Ledger:
         if row["copied_from"] is not None:
             self._check_copied(row, before)
             return
+        if self.deleted and row["project_id"] == self._original:
+            self.violate(f"deleted: {_named(row)} is recorded for a project that was")
         for other in _same_purchase(row, before.values()):
             if other["status"] != "failed" or other["attempt"] == row["attempt"]:
                 self.violate(f"one attempt: {_named(row)} is recorded beside {_named(other)}")
@@ -368,14 +373,19 @@ class Ledger:
         elif version == row["version"] and told != (row["status"], row["video_url"]):
             self.violate(f"shown: {_named(row)} as {told}")
 
-    def check_shown(self, project: str, shown: Mapping[str, str], since: float) -> None:
-        """Check what is shown, as task UUIDs by scene, to someone who has watched one copy since then."""
+    def check_shown(
+        self, project: str, shown: Mapping[str, str], texts: Mapping[str, str], since: float
+    ) -> None:
+        """Check the tasks and texts that are shown of scenes to someone who has watched one copy since."""
         settled_at = max(since, self._changed_at) + SHOWN_WITHIN_S
         if not (self.store_works and self.seconds() > settled_at):
             return
         stored = {scene: row["task_uuid"] for scene, row in self.current(project).items()}
         if shown != stored:
             self.violate(f"shown: {shown}, and stored is {stored}")
+        written = {scene: told["description"] for scene, told in self.scenes().items()}
+        if texts != written:
+            self.violate(f"shown: {texts}, and written is {written}")
 
     # When all is quiet.
 

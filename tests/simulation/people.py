@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from service.clips.edits import Patch
-from service.clips.models import Choice, ProjectId, SceneKey
+from service.clips.models import Choice, Project, ProjectId, SceneKey
 from service.errors import ProjectBusy, ProjectChanged, ProjectDeleted, ProjectEdited, ServiceError
 from service.workflow.generate import Generated
 from service.workflow.ports import ProjectDraft
@@ -185,13 +185,14 @@ class People:
         without an answer may come at any time.
         """
         alone, self._deleted = not self._marking, None
+        self._world.ledger.deleted = False
         self._marking, self._marks = self._marking + 1, self._marks + 1
         marks = self._marks
         acknowledged = await self._world.call(lambda copy: work(copy, self._project)) is True
         if acknowledged:
             self._marking -= 1
         if acknowledged and alone and marks == self._marks:
-            self._deleted = deleted
+            self._deleted = self._world.ledger.deleted = deleted
         return acknowledged
 
     async def _restore(self) -> None:
@@ -218,7 +219,7 @@ class People:
                     async with asyncio.timeout_at(until):
                         update = await anext(updates)
                 except TimeoutError:
-                    ledger.check_shown(self._project, screen.tasks, screen.since)
+                    ledger.check_shown(self._project, screen.tasks, screen.texts, screen.since)
                     return
                 except StopAsyncIteration:
                     await asyncio.sleep(1.0)
@@ -231,7 +232,7 @@ class People:
 
 @dataclass(slots=True)
 class Screen:
-    """What a browser shows of a project: each scene's task, and how it stood at which sequence number.
+    """What a browser shows of a project: each scene's task and text, as of which sequence number.
 
     It has been connected to one copy `since` that time.
     """
@@ -239,16 +240,22 @@ class Screen:
     since: float = 0.0
     sequence: int = 0
     tasks: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def take(self, update: Update) -> bool:
         """Show an update, as the events tell it; gives whether it is newer than what was shown."""
         state = update.state
         if update.whole:
             self.tasks.clear()
+            self.texts = {scene: told["description"] for scene, told in _scenes(state.project).items()}
         told = state.clips.values() if update.whole else state.changed_since(update.since)
         self.tasks.update({str(clip.scene): clip.task_uuid for clip in told})
         before, self.sequence = self.sequence, state.sequence
         return self.sequence > before
+
+
+def _scenes(project: Project) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", project.scenes)
 
 
 async def _delete(copy: Copy, project: ProjectId) -> bool:

@@ -434,6 +434,44 @@ SAFEGUARDS: Sequence[Safeguard] = (
         aims=("edits", "store slow"),
         near=58,
     ),
+    # Whole projects
+    Safeguard(
+        "a deleted project gets no clips",
+        _change(
+            "service.workflow.projects:existing_project", "if project.deleted_at is not None:", "if False:"
+        ),
+        aims=("visits",),
+    ),
+    Safeguard(
+        "a deletion outdates the plans that were made before",
+        _change(
+            "service.stores.sqlite:SQLiteStore.delete_project",
+            "db.execute(_MARK_EDITED, [project_id])",
+            "pass",
+        ),
+        aims=("visits", "store slow"),
+    ),
+    Safeguard(
+        "what comes along with a duplicate costs nothing",
+        _change("service.clips.duplicates:_duplicated", "cost_usd=0", "cost_usd=clip.cost_usd"),
+        aims=("visits",),
+    ),
+    # What is shown
+    Safeguard(
+        "a change is told to whoever watches",
+        _change("service.workflow.watch:Watcher._look", "watched.tell(after)", "pass"),
+        aims=("visits",),
+    ),
+    Safeguard(
+        "an edit is read anew for whoever watches",
+        _change("service.workflow.watch:Watcher._after", "if changes.edited > state.edited:", "if False:"),
+        aims=("visits", "moves"),
+    ),
+    Safeguard(
+        "a reader is told what they have missed",
+        _change("service.workflow.watch:Watcher._updates", "seen = since if", "seen = state.sequence if"),
+        aims=("visits", "killed"),
+    ),
     # Leases of clips
     Safeguard(
         "lease of clips",

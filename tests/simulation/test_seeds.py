@@ -1,4 +1,4 @@
-"""A thousand seeds in CI; `python -m tests.simulation` plays as many as one likes."""
+"""Two thousand seeds in CI; `python -m tests.simulation` plays as many as one likes."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.simulation.shrinking import shrunk
 from tests.simulation.world import play
 
 # In parts, so that they are shared out among the cores.
-_PARTS, _SEEDS_A_PART = 40, 25
+_PARTS, _SEEDS_A_PART = 40, 50
 
 
 @pytest.mark.parametrize("part", range(_PARTS))
