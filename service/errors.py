@@ -185,5 +185,9 @@ class StoreUnavailable(ServiceError):
     code = "store_unavailable"
 
 
+class StoreFull(StoreUnavailable):
+    """The database has no room left to write. It can still be read."""
+
+
 class StoreRefused(StoreUnavailable):
     """The database was reached and refuses the data: a part of it can't be stored, now or later."""

@@ -126,6 +126,9 @@ def _database(ready: Mapping[str, Any]) -> Finding:
         names = [str(name) for name in ready["missing_migrations"] if _MIGRATION.fullmatch(str(name))]
         found = f"It is reached, and lacks {', '.join(names)}."
         return Finding(part, Verdict.FAILED, found, APPLY_MIGRATIONS)
+    if ready["store"] == "full":
+        found = "Its disk is full: nothing can be stored, and no clip asked for."
+        return Finding(part, Verdict.FAILED, found, "Free some space. The service goes on by itself.")
     return Finding(
         part,
         Verdict.FAILED,

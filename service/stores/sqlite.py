@@ -28,7 +28,7 @@ from service.clips.models import (
     UserId,
 )
 from service.clips.titles import title
-from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
+from service.errors import ProjectBusy, ProjectEdited, StoreFull, StoreRefused, StoreUnavailable
 from service.stores.database_file import why_unusable
 from service.stores.rows import (
     clip_row,
@@ -291,7 +291,13 @@ class SQLiteStore:
         await self._writer.close()
 
     async def missing_migrations(self) -> Sequence[str]:
-        """Reach the database; gives nothing, since opening it has brought its schema up to date."""
+        """Reach the database; gives nothing, since opening it has brought its schema up to date.
+
+        Raises StoreFull, if there was no room for a write, and still is none.
+        """
+        if self._writer.was_full:
+            await self._writer.run(_write_something)
+            self._writer.was_full = False
         await self._reader.run(lambda db: db.execute("SELECT 1 FROM projects LIMIT 1").fetchall())
         return []
 
@@ -514,6 +520,7 @@ class _Connection:
         self._begin = begin
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         self._db: sqlite3.Connection | None = None
+        self.was_full = False
 
     async def open(self) -> None:
         def connect() -> sqlite3.Connection:
@@ -542,11 +549,17 @@ class _Connection:
                     result = work(self._db)
                     self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    # SQLite has rolled back by itself where the disk is full.
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                     raise
                 return result
 
-        return await self._on_thread(transact)
+        try:
+            return await self._on_thread(transact)
+        except StoreFull:
+            self.was_full = True
+            raise
 
     async def close(self) -> None:
         if self._db is not None:
@@ -604,9 +617,21 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError as error:
         raise StoreRefused(f"The database {path.name} refused the data ({error}).") from error
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise StoreFull(
+                f"The disk of the database {path.name} is full, so that nothing was stored. "
+                "Free some space on it, then call again."
+            ) from error
         raise StoreUnavailable(
             f"The database {path.name} failed ({error}). Check its disk and permissions, then call again."
         ) from error
+
+
+def _write_something(db: sqlite3.Connection) -> None:
+    """Write some pages, and leave nothing of them. A write into pages that are there proves no room."""
+    db.execute("CREATE TABLE room (filler BLOB)")
+    db.execute("INSERT INTO room VALUES (zeroblob(65536))")
+    db.execute("DROP TABLE room")
 
 
 def _migrate(db: sqlite3.Connection) -> None:

@@ -96,11 +96,15 @@ class LocalUploads:
                 return
             # Renamed when it is whole, so that no reader and no crash ever meets half an image.
             descriptor, unfinished = tempfile.mkstemp(dir=self._folder)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(image)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(unfinished).replace(path)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(image)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(unfinished).replace(path)
+            finally:
+                # What was not renamed would take room for good.
+                Path(unfinished).unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(
                 f"The image could not be kept ({error.strerror}). Check the disk that the database is on."

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from service.errors import (
     AdoptionRefused,
@@ -173,13 +174,24 @@ def _answered(status: int, answer: ErrorAnswer, headers: Mapping[str, str] | Non
     return Response(body, status, headers=headers, media_type="application/json")
 
 
-async def http_error(_request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> Response:
     """Answer what the router refuses: an unknown path or method."""
     if not isinstance(error, HTTPException):
         raise error
     code = HTTPStatus(error.status_code).name.lower()
     message = f"{error.detail}. /openapi.json lists the calls of this service."
-    return error_response(error.status_code, message, code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    return error_response(error.status_code, message, code, headers)
+
+
+def _allowed(request: Request) -> str:
+    """List what all routes of a path take; the router names the first one's, and folders of files none."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = request.scope["path"]
+    taken = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return ", ".join(sorted(taken or {"GET", "HEAD"}))
 
 
 def body_error(invalid: ValidationError, model: type[BaseModel]) -> BadRequest | InvalidValue:

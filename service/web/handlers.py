@@ -11,7 +11,7 @@ from service.clips.catalogue import Catalogue
 from service.clips.listing import search_words
 from service.clips.models import ProjectId, SceneKey, TaskUUID
 from service.clips.ownership import Caller, Operator
-from service.errors import ProjectNotFound, ServiceError, StoreUnavailable, Unauthorized
+from service.errors import ProjectNotFound, ServiceError, StoreFull, StoreUnavailable, Unauthorized
 from service.runware.callbacks import CallbackURLs
 from service.runware.results import URLCheck
 from service.runware.webhooks import pushed_outcomes
@@ -232,6 +232,8 @@ class Handlers:
         poller = self.poller.health
         try:
             missing = await self.store.missing_migrations()
+        except StoreFull:
+            return Readiness(ready=False, store="full", poller=poller, missing_migrations=[])
         except StoreUnavailable:
             return Readiness(ready=False, store="unreachable", poller=poller, missing_migrations=[])
         return Readiness(

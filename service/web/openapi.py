@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_schema
 
-from service.web.operations import Operation
+from service.web.operations import EVENT_STREAM, Operation
 from service.web.schemas import ErrorAnswer
 
 _SECURITY_SCHEMES = {
@@ -29,6 +29,20 @@ _ETAG = {
         "schema": {"type": "string"},
     }
 }
+_CHALLENGE = {
+    "WWW-Authenticate": {
+        "description": "Bearer: what the call lacks.",
+        "required": True,
+        "schema": {"const": "Bearer"},
+    }
+}
+_PATH_PARAMETERS: Mapping[str, dict[str, str]] = {
+    "project_id": {"type": "string", "format": "uuid"},
+    "scene": {"type": "string"},
+    "name": {"type": "string", "pattern": r"^[0-9a-f]{64}\.(png|jpg|webp)(\.small\.webp)?$"},
+}
+# A request that tells its length in two ways is refused before any call sees it.
+_ANY_CALL_ERRORS = {HTTPStatus.BAD_REQUEST}
 _Models = Mapping[Any, JsonSchemaValue]
 
 
@@ -36,8 +50,7 @@ def openapi(listed: Sequence[Operation]) -> dict[str, object]:
     """Describe the calls as an OpenAPI 3.1 document, with the schemas of the models that the handlers use."""
     used: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorAnswer, "serialization")}
     for operation in listed:
-        if operation.answer is not None:
-            used.add((operation.answer, "serialization"))
+        used |= {(answer, "serialization") for answer in operation.answers}
         for model in (operation.body, operation.query):
             if model is not None:
                 used.add((model, "validation"))
@@ -69,6 +82,8 @@ def _describe(
     ) -> dict[str, object]:
         schemas = [references[model, "serialization"] for model in models if model]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+        if media_type == EVENT_STREAM:
+            schema = _events(schema)
         return {
             "description": HTTPStatus(status).phrase,
             "content": {media_type: {"schema": schema} if schemas else {}},
@@ -79,7 +94,7 @@ def _describe(
         "summary": operation.summary,
         "parameters": [
             *(
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                {"name": name, "in": "path", "required": True, "schema": _PATH_PARAMETERS[name]}
                 for name in re.findall(r"{(\w+)}", path)
             ),
             *_query_parameters(operation, definitions),
@@ -90,13 +105,14 @@ def _describe(
         ],
         "responses": {
             **{
-                str(int(status)): response(status, operation.answer, media_type=operation.media_type)
+                str(int(status)): response(status, *operation.answers, media_type=operation.media_type)
                 | ({} if operation.etag_of is None else {"headers": _ETAG})
                 for status in operation.statuses
             },
             **{
-                str(status): response(status, operation.failures.get(status), ErrorAnswer)
-                for status in operation.errors
+                str(int(status)): response(status, operation.failures.get(status), ErrorAnswer)
+                | ({"headers": _CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else {})
+                for status in sorted({*operation.errors, *_ANY_CALL_ERRORS})
             },
         },
     }
@@ -106,6 +122,20 @@ def _describe(
     if operation.protected:
         described["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
     return described
+
+
+def _events(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """Describe the events of a stream, each by its fields."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {
+        "type": "object",
+        "required": ["event", "id", "data"],
+        "properties": {
+            "event": {"enum": ["snapshot", "changes"]},
+            "id": {"type": "string", "pattern": "^[0-9]+$"},
+            "data": data,
+        },
+    }
 
 
 def _plain(path: str) -> str:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.clips.images import ImageType
 from service.clips.ownership import Anonymous, Caller
 from service.runware.callbacks import WEBHOOK_PATH
 from service.suggestions import did_you_mean
@@ -40,16 +41,19 @@ from service.web.schemas import (
     QuotesQuery,
     Readiness,
     RetryCall,
+    SnapshotEvent,
     StatusAnswer,
     StatusFailure,
     StudioConfig,
     StudioEstimates,
+    WebhookBody,
     WebhookQuery,
     WebhookReceipt,
 )
 from service.web.studio import UPLOADS_PATH, Studio
 
 _FUNCTIONS_PREFIX = "/functions/v1"
+EVENT_STREAM = "text/event-stream"
 _MOST_LISTED = 5
 _CALL_ERRORS = (400, 401, 404, 413, 422, 503)
 _FUNCTION_ERRORS = (*_CALL_ERRORS, 409, 410)
@@ -61,7 +65,8 @@ Handler = Callable[[Request, Caller], Awaitable[BaseModel | Response]]
 class Operation:
     """One call: where it is, what it takes and gives, which errors it may answer with.
 
-    `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`.
+    `answer` is None where it is no JSON; the handler then gives the response itself, of `media_type`. It is
+    a tuple where the answer may be of several models.
     A GET with a `query` takes that model's parameters and no others: else one that is misspelt would be
     answered as if it were not there. A call of one that is not `protected` is anonymous. `statuses` are
     those that the answer itself may come with; `status_of` picks one, else it is the first. `failures` are
@@ -72,7 +77,7 @@ class Operation:
     method: str
     path: str
     handler: Handler
-    answer: type[BaseModel] | None
+    answer: type[BaseModel] | tuple[type[BaseModel], ...] | None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     errors: Sequence[int] = ()
@@ -85,6 +90,13 @@ class Operation:
     body_types: Sequence[str] = ("application/json",)
     request_headers: Mapping[str, str] = field(default_factory=dict)
     etag_of: Callable[[Any], str] | None = None
+
+    @property
+    def answers(self) -> Sequence[type[BaseModel]]:
+        """The models that the answer may be of; none where it is no JSON."""
+        if isinstance(self.answer, tuple):
+            return self.answer
+        return () if self.answer is None else (self.answer,)
 
     @property
     def summary(self) -> str:
@@ -183,6 +195,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             handlers.download_clip,
             None,
             errors=(401, 404, 410, 416, 502, 503),
+            request_headers={"Range": "Which bytes of the video to give."},
             statuses=(HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT),
             media_type=VIDEO_MEDIA_TYPE,
         ),
@@ -190,9 +203,12 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             "GET",
             "/projects/{project_id}/events",
             handlers.watch_project,
-            ChangesEvent,
+            (SnapshotEvent, ChangesEvent),
             errors=(401, 404, 410, 503),
-            media_type="text/event-stream",
+            media_type=EVENT_STREAM,
+            request_headers={
+                "Last-Event-ID": "The id of the last event that was read: what came since is sent."
+            },
         ),
         *_studio(handlers.studio),
         Operation(
@@ -200,6 +216,7 @@ def operations(handlers: Handlers) -> Sequence[Operation]:
             WEBHOOK_PATH,
             handlers.receive_webhook,
             WebhookReceipt,
+            WebhookBody,
             query=WebhookQuery,
             errors=_CALL_ERRORS,
             protected=False,
@@ -236,7 +253,7 @@ def _studio(studio: Studio) -> Sequence[Operation]:
             ImageStored,
             errors=(400, 401, 413, 422, 503),
             statuses=(HTTPStatus.CREATED,),
-            body_types=("image/*",),
+            body_types=tuple(ImageType),
         ),
         Operation(
             "GET",

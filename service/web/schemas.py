@@ -8,7 +8,16 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    RootModel,
+    model_validator,
+)
 
 from service.clips.catalogue import Catalogue, VideoModel
 from service.clips.earlier import EarlierClip, listed_earlier_clips
@@ -69,7 +78,8 @@ ByScene = Annotated[
     dict[str, dict[str, JsonValue] | None], Field(max_length=MAX_SCENES), AfterValidator(_storable)
 ]
 Scenes = Annotated[ByScene, AfterValidator(_fitting)]
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+CursorText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Clips = Annotated[
     dict[str, str], Field(description='By task UUID: "pending", "failed" or the URL of the finished video.')
 ]
@@ -189,7 +199,7 @@ class ProjectsQuery(BaseModel):
 
     q: Annotated[Text, Field(max_length=_MAX_SEARCH)] = ""
     state: State | None = None
-    cursor: Annotated[Cursor, BeforeValidator(read_cursor, json_schema_input_type=str)] | None = None
+    cursor: Annotated[Cursor, BeforeValidator(read_cursor, json_schema_input_type=CursorText)] | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_PROJECTS)] = 100
 
 
@@ -818,6 +828,13 @@ class StudioEstimates(BaseModel):
     prices: list[PriceEstimate]
 
 
+class WebhookBody(RootModel[dict[str, JsonValue] | list[JsonValue]]):
+    """What Runware says of the job, in any of the forms that it answers in; the rest of it is ignored.
+
+    It is a result or an error, a list of them, or an object that has such lists as `data` and `errors`.
+    """
+
+
 class WebhookReceipt(BaseModel):
     """That a webhook's result is stored; `changed` is false for a duplicate."""
 
@@ -834,11 +851,12 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """Whether the service can do its work, and which part can't.
 
-    `missing_migrations` names what the database's schema lacks of this release's.
+    A store that is `full` has no room for a write, and can still be read. `missing_migrations` names what the
+    database's schema lacks of this release's.
     """
 
     ready: bool
-    store: Literal["reachable", "outdated", "unreachable"]
+    store: Literal["reachable", "outdated", "full", "unreachable"]
     poller: PollerHealth
     missing_migrations: list[str]
 

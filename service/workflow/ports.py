@@ -88,7 +88,10 @@ class Store(Protocol):
     """
 
     async def missing_migrations(self) -> Sequence[str]:
-        """Reach the database; gives what its schema lacks of this release's, by name."""
+        """Reach the database; gives what its schema lacks of this release's, by name.
+
+        Raises StoreFull, if it is known to have no room for a write.
+        """
 
     async def create_project(self, draft: ProjectDraft, now: datetime) -> ProjectId:
         """Store a new project."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -438,6 +439,39 @@ async def test_unreachable_store_is_told_by_readiness_and_answered_with_503(worl
     assert str(world.database.parent) not in answer["error"]
 
 
+async def test_wrong_method_is_told_all_methods_of_the_path(world: World) -> None:
+    document = await world.get("/openapi.json")
+    assert {"get", "post"} == set(document["paths"]["/projects"])
+    for path, methods in document["paths"].items():
+        allowed = {method.upper() for method in methods} | ({"HEAD"} if "get" in methods else set())
+        named = re.sub(r"\{[^}]*\}", "nothing", path)
+        async with world.session.put(world.url + named) as response:
+            assert response.status == 405, path
+            assert set(response.headers["Allow"].split(", ")) == allowed, path
+    async with world.session.post(f"{world.url}/client/clips.js") as response:
+        assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_description_tells_the_form_of_each_parameter(world: World) -> None:
+    document = await world.get("/openapi.json")
+    paths, schemas = document["paths"], document["components"]["schemas"]
+    project = paths["/projects/{project_id}"]["get"]["parameters"][0]["schema"]
+    assert project == {"type": "string", "format": "uuid"}
+    webhook = paths["/webhooks/runware"]["post"]
+    assert webhook["requestBody"]["content"]["application/json"]["schema"]
+    assert {one["name"] for one in webhook["parameters"]} == {"job", "token"}
+    assert schemas["WebhookBody"]["anyOf"][0]["type"] == "object"
+    uploads = set(paths["/uploads"]["post"]["requestBody"]["content"])
+    assert uploads == {"image/png", "image/jpeg", "image/webp"}
+    script = schemas["NewProject"]["properties"]["script"]["anyOf"][0]
+    assert re.search(script["pattern"], "A boat leaves.\nIt arrives.")
+    assert not re.search(script["pattern"], "A boat\0")
+    listed = {one["name"]: one["schema"] for one in paths["/projects"]["get"]["parameters"]}
+    assert (listed["limit"]["minimum"], listed["limit"]["type"]) == (1, "integer")
+    watched = paths["/projects/{project_id}/events"]["get"]
+    assert [one["name"] for one in watched["parameters"]] == ["project_id", "Last-Event-ID"]
+
+
 async def test_description_is_valid_openapi_and_covers_every_call(world: World) -> None:
     document = await world.get("/openapi.json")
     OpenAPIV31SpecValidator(dict(document)).validate()
@@ -457,7 +491,7 @@ async def test_description_is_valid_openapi_and_covers_every_call(world: World) 
     assert {"200", "400", "401", "404", "409", "410", "413", "422", "502", "503"} == set(
         generate["responses"]
     )
-    assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "503"}
+    assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "400", "503"}
     listed = {one["name"]: one["schema"] for one in document["paths"]["/projects"]["get"]["parameters"]}
     assert list(listed) == ["q", "state", "cursor", "limit"]
     assert (listed["limit"]["maximum"], listed["limit"]["default"]) == (1000, 100)

@@ -75,6 +75,7 @@ def test_service_that_is_ready_has_its_database_and_its_poller() -> None:
     ("change", "part", "says"),
     [
         ({"store": "unreachable"}, "Database", "can't reach it"),
+        ({"store": "full"}, "Database", "disk is full"),
         (
             {"store": "outdated", "missing_migrations": ["2026_projects"]},
             "Database",
