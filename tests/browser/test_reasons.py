@@ -13,12 +13,6 @@ from tests.harness import running_world
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SIZES = [{"width": 1280, "height": 860}, {"width": 390, "height": 844}]
-REFUSED = "Runware refused it as it was asked for. Change the prompt or the frames, or choose another model."
-NOT_ALLOWED = (
-    "There is a video, but the service is not set up to take it from where it lies. Ask whoever runs the "
-    "service to allow that, then retry it: it is looked for again before anything is paid."
-)
-TASK = "0f4b1d2e-5a6b-4c7d-8e9f-0a1b2c3d4e5f"
 
 
 def failing(*failed: int, of: int) -> dict[str, Any]:
@@ -111,91 +105,3 @@ async def test_clip_that_failed_beside_one_that_was_not_ordered_is_retried_alone
     await expect(visit.state("2")).to_have_text("Not made: the service could not order it.")
     await visit.button("Try again").click()
     await expect(visit.state("2")).to_contain_text("Done in")
-
-
-@pytest.mark.parametrize(
-    ("error", "shown"),
-    [
-        (
-            {"kind": "safety", "message": "Invalid content detected.", "detail": "A face was filtered out."},
-            "Failed: Invalid content detected. A face was filtered out.",
-        ),
-        (
-            {"kind": "safety", "message": "Invalid content detected.", "detail": '{"code": 58061214}'},
-            "Failed: Invalid content detected.",
-        ),
-        (
-            {"kind": "rejected", "message": f"Invalid value for taskUUID {TASK}.", "detail": ""},
-            f"Failed: {REFUSED}",
-        ),
-        (
-            {"kind": "provider", "message": f"The job {TASK} failed.", "detail": ""},
-            "Failed: The job failed.",
-        ),
-        (
-            {"kind": "provider", "message": "<html>502</html>", "detail": ""},
-            "Failed: The model could not make it. Try again later.",
-        ),
-        (
-            {"kind": "rejected", "message": "Runware refused the request with HTTP 400.", "detail": ""},
-            f"Failed: {REFUSED}",
-        ),
-        (
-            {"kind": "account", "message": "Invalid API key.", "detail": ""},
-            "Not made: the service could not order it.",
-        ),
-        (
-            {"kind": "timeout", "code": "videoHostRefused", "message": "Mend VIDEO_HOSTS.", "detail": ""},
-            f"Failed: {NOT_ALLOWED}",
-        ),
-    ],
-)
-async def test_card_says_why_a_clip_failed_in_words_for_people(
-    visit: Visit, error: dict[str, str], shown: str
-) -> None:
-    await visit.open()
-    sentence = " ".join(filter(None, (error["message"], error["detail"])))
-    job = {"stage": "failed", "error": {"code": "someCode", "sentence": sentence, **error}}
-    told = await visit.page.evaluate(
-        "async (job) => (await import('/studio/words.js')).describe(job, Date.now()).text", job
-    )
-    assert told == shown
-
-
-@pytest.mark.parametrize(
-    ("code", "message", "shown"),
-    [
-        (
-            "project_edited",
-            f"Project {TASK} was edited while its clips were chosen. Nothing was bought. Call again.",
-            "The project was edited meanwhile, so nothing was bought. Try again.",
-        ),
-        (
-            "provider_refused",
-            "Runware refuses the service's key (invalidApiKey: Invalid API key).",
-            "The service could not order it. Your scenes are kept.",
-        ),
-        (
-            "clip_not_ready",
-            f"Scene 1 of project {TASK} has no finished clip. GET /projects/{TASK} shows how it stands.",
-            "This scene has no finished clip.",
-        ),
-        ("provider_unavailable", f"The earlier job {TASK} may run.", "The earlier job may run."),
-        ("some_code", "GET /projects/x answered HTTP 502", "This did not work. Try again in a minute."),
-        (
-            "http_error",
-            "The service answered with status 502.",
-            "The service can't answer just now. Try again in a minute.",
-        ),
-        ("choice_refused", "Veo 3.1 Lite does not make 4K.", "Veo 3.1 Lite does not make 4K."),
-    ],
-)
-async def test_refused_call_is_told_in_words_for_people(
-    visit: Visit, code: str, message: str, shown: str
-) -> None:
-    await visit.open()
-    told = await visit.page.evaluate(
-        "async (error) => (await import('/studio/reasons.js')).refusalText(error)",
-        {"code": code, "message": message},
-    )
-    assert told == shown

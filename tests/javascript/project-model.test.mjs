@@ -94,7 +94,8 @@ test("what a clip was made with is told only where it differs and is known", () 
 });
 
 test("a retry tells how many were sent, or why none was", () => {
-  const texts = (results, note = undefined) =>
+  /** @param {any} results @param {string} [note] */
+  const texts = (results, note) =>
     model.retryNews(/** @type {any} */ ({ results, note })).map(({ text }) => text);
   assert.deepEqual(texts([{ success: true }, { success: false, error: "No." }]), ["1 clip submitted again."]);
   assert.deepEqual(texts([{ success: false, error: "No." }]), ["No."]);

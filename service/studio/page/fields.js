@@ -62,7 +62,14 @@ export function fixedParts(scene) {
   );
 }
 
-/** What to store of a scene, as a merge patch: the texts that differ from their fields, and the seconds if any are given. */
+/**
+ * What to store of a scene, as a merge patch: the texts that differ from their fields, and the seconds if any are given.
+ *
+ * @param {any} scene
+ * @param {ReturnType<typeof textFields>} fields
+ * @param {string[]} texts
+ * @param {number | null} chosenSeconds
+ */
 export function scenePatch(scene, fields, texts, chosenSeconds = null) {
   const patch = {};
   fields.forEach(({ path, value }, index) => {

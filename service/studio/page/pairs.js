@@ -57,8 +57,11 @@ function lonelyRule(read, scenes) {
     readings.length > 0 && readings[0].kind < PART_OF_A_WORD && pairedBy.has(readings[0].kind);
 }
 
-/** @param {{ first?: any, last?: any }} ends */
-function sceneOf({ first, last }, reading = undefined) {
+/**
+ * @param {{ first?: any, last?: any }} ends
+ * @param {any} [reading]
+ */
+function sceneOf({ first, last }, reading) {
   const { tokens, name } = { ...(first ?? last), ...reading };
   return {
     first: first?.file ?? null,

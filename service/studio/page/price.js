@@ -80,10 +80,9 @@ export function pricesBy(models, estimates) {
    */
   function text(count, seconds, choice) {
     const what = `${plural(count, "clip")}, ${plural(seconds, "second")}`;
-    const usd = of(seconds, choice);
-    if (usd === undefined) return `${what}.`;
-    if (usd === null) return `${what}. The price is not known: the first finished clip will tell.`;
-    return `${what}: about ${dollars(usd)} (${find(choice).source}).`;
+    const price = find(choice);
+    if (price) return `${what}: about ${dollars(seconds * price.usd)} (${price.source}).`;
+    return estimates ? `${what}. The price is not known: the first finished clip will tell.` : `${what}.`;
   }
 
   return { of, text };

@@ -70,10 +70,9 @@ export function waitingSince({ jobs }) {
  * @param {import("../client/clips.js").Model[]} models
  */
 export function otherChoice(project, job, models) {
-  const same = ["model", "resolution", "audio"].every(
-    (name) => !job || job.adopted || job[name] === project[name],
-  );
-  return same ? "" : choiceText(job, models);
+  if (!job || job.adopted) return "";
+  const isSame = ["model", "resolution", "audio"].every((name) => job[name] === project[name]);
+  return isSame ? "" : choiceText(job, models);
 }
 
 /**
