@@ -185,6 +185,9 @@ def read_sqlite(path: Path) -> tuple[Rows, Shown]:
     with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)) as db:
         db.row_factory = sqlite3.Row
         db.execute("BEGIN")
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'clips'").fetchone():
+            # No copy has been there yet.
+            return {}, {}
         clips = db.execute(f"SELECT {_COLUMNS} FROM clips").fetchall()
         return {clip["task_uuid"]: _row(clip) for clip in clips}, _shown(db.execute(_PROJECTS).fetchall())
 

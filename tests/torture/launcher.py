@@ -1,20 +1,26 @@
 """Runs `clips` as it is, but for one thing: at a named point of its work the process kills itself with -9.
 
-    TORTURE_POINT="marked as sent" python -m tests.torture.launcher serve
+    TORTURE_POINTS="recorded,marked as sent" python -m tests.torture.launcher serve
 
-The service has no hook for this. A point is a method of the service, and a moment of its call.
+It is started again for the next point, by a fork of what is loaded already, and all is over after the last.
+The service has no hook for this: a point is a method of the service, and a moment of its call.
 """
 
 import asyncio
+import ctypes
 import functools
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-VARIABLE: Final = "TORTURE_POINT"
+from service.cli import main as clips
+
+VARIABLE: Final = "TORTURE_POINTS"
+_DIE_WITH_PARENT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,19 @@ def _dying_function(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main() -> None:
-    from service.cli import main as clips  # noqa: PLC0415 - what is armed is loaded first
-
-    if name := os.environ.get(VARIABLE):
-        arm(POINTS[name])
-    clips()
+    importlib.import_module("service.app")
+    for name in os.environ[VARIABLE].split(","):
+        child = os.fork()
+        if child == 0:
+            # `prctl`: no copy outlives a launcher that is killed.
+            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+            arm(POINTS[name])
+            clips()
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            sys.exit(f"It ended before the point: {name}")
+        sys.stderr.write(f"died at the point: {name}\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":
