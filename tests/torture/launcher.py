@@ -12,6 +12,7 @@ import functools
 import importlib
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,9 +26,9 @@ _DIE_WITH_PARENT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A moment in the call of `method`, which is `module:Class.method`; the first call that gives anything.
+    """A moment in the call of `method`, which is `module:Class.method`; after the first that gives anything.
 
-    `during` is so many seconds after its begin, unless the call is over by then.
+    `during` is so many seconds after its begin, whether it is over by then or not.
     """
 
     method: str
@@ -64,7 +65,7 @@ POINTS: Final = {
     "claimed": Point(f"{_POLL}._claim", "after"),
     "looked up": Point(f"{_RUNWARE}.ask", "after"),
     # Between the rows and the commit, where there is no other process in between.
-    "rows written": Point("service.stores.sqlite:_write_projections", "after", store="sqlite"),
+    "rows written": Point("sqlite3:connect", "after", store="sqlite"),
 }
 
 
@@ -78,8 +79,23 @@ def arm(point: Point) -> None:
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, importlib.import_module(module))
     original = getattr(owner, name)
-    is_call = asyncio.iscoroutinefunction(original)
-    setattr(owner, name, _dying_call(original, point) if is_call else _dying_function(original))
+    if original is sqlite3.connect:
+        setattr(owner, name, functools.partial(original, factory=_DyingConnection))
+    else:
+        setattr(owner, name, _dying_call(original, point))
+
+
+class _DyingConnection(sqlite3.Connection):
+    """Dies before the first commit of anything that was written."""
+
+    _written = 0
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql.startswith("BEGIN"):
+            self._written = self.total_changes
+        if sql == "COMMIT" and self.total_changes > self._written:
+            die()
+        return super().execute(sql, *values)
 
 
 def _dying_call(original: Callable[..., Any], point: Point) -> Callable[..., Any]:
@@ -93,16 +109,6 @@ def _dying_call(original: Callable[..., Any], point: Point) -> Callable[..., Any
         if point.moment == "after" and (given or given is None):
             die()
         return given
-
-    return call
-
-
-def _dying_function(original: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*arguments: Any, **named: Any) -> None:
-        original(*arguments, **named)
-        # A write that changed nothing is not followed by a commit of anything.
-        if any(arguments[1:2]):
-            die()
 
     return call
 
