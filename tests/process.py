@@ -130,9 +130,9 @@ class ServiceProcess:
         await self._end(signal.SIGKILL)
 
     async def ended(self) -> int:
-        """Wait until it ends by itself; gives the exit code."""
+        """Wait until it ends by itself, for as long as the test may take; gives the exit code."""
         assert self._process is not None
-        return await asyncio.wait_for(self._process.wait(), PATIENCE_S)
+        return await self._process.wait()
 
     async def terminate(self) -> int:
         """Ask it to stop; gives the exit code."""

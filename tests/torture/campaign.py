@@ -37,6 +37,7 @@ class Ending:
     accepted: int
     billed: int
     seen_twice: int
+    lost_answers: int
     answers: Mapping[int, int]
     seconds: float
     violations: list[str]
@@ -46,6 +47,7 @@ class Ending:
             "kills -9": self.tally.kills,
             "stops (SIGTERM)": self.tally.stops,
             "database": ", ".join(f"{name} {times}" for name, times in self.tally.troubles.items()) or "-",
+            "its answers lost": self.lost_answers,
             "clips": f"{self.clips} rows, {self.videos} videos",
             "Runware": f"{self.accepted} accepted, {self.billed} billed, {self.seen_twice} sent twice",
             "people": ", ".join(f"{status or 'none'}: {n}" for status, n in sorted(self.answers.items())),
@@ -131,6 +133,7 @@ async def quiet(house: House, people: People, tally: Tally | None = None) -> End
         accepted=ledger["accepted"],
         billed=ledger["billed"],
         seen_twice=len(ledger["seen_twice"]),
+        lost_answers=house.database.lost_answers,
         answers=people.answers,
         seconds=time.monotonic() - tally.started,
         violations=list(house.violations),

@@ -46,6 +46,10 @@ class Database(Protocol):
     variables: Mapping[str, str]
     headers: Mapping[str, str]
 
+    @property
+    def lost_answers(self) -> int:
+        """How many answers of the database's front were lost on their way."""
+
     async def read(self) -> tuple[Rows, Shown]:
         """Read all clips, and what `projects.clips` of each project shows, as of one moment."""
 
@@ -63,6 +67,10 @@ class SQLiteDatabase:
         self.path = path
         self.variables: Mapping[str, str] = {"DATABASE_PATH": str(path)}
         self._is_small = is_small
+
+    @property
+    def lost_answers(self) -> int:
+        return 0
 
     async def read(self) -> tuple[Rows, Shown]:
         return await asyncio.to_thread(read_sqlite, self.path)
@@ -88,11 +96,18 @@ class PostgresDatabase:
 
     name = "postgres"
 
-    def __init__(self, postgres: Postgres, dsn: str, supabase: Supabase, address: str) -> None:
+    def __init__(
+        self, postgres: Postgres, dsn: str, supabase: Supabase, proxy: LossyProxy, address: str
+    ) -> None:
         self.variables: Mapping[str, str] = {**supabase_variables(supabase), "SUPABASE_URL": address}
         self.headers: Mapping[str, str] = {"Authorization": f"Bearer {supabase.service_role_key}"}
         self._postgres = postgres
         self._dsn = dsn
+        self._proxy = proxy
+
+    @property
+    def lost_answers(self) -> int:
+        return self._proxy.lost
 
     async def read(self) -> tuple[Rows, Shown]:
         return await read_postgres(self._dsn)
@@ -159,11 +174,10 @@ async def postgres_database(postgres: Postgres, loss_rate: float) -> AsyncIterat
     """Make a database whose commits outlast a crash of the server; its front's answers are lost at a rate."""
     with postgres.database() as dsn:
         postgres.run(dsn, _KEEP_COMMITS)
-        async with (
-            serving_supabase(dsn) as supabase,
-            LossyProxy(supabase.url, loss_rate).serving() as address,
-        ):
-            yield PostgresDatabase(postgres, dsn, supabase, address)
+        async with serving_supabase(dsn) as supabase:
+            proxy = LossyProxy(supabase.url, loss_rate)
+            async with proxy.serving() as address:
+                yield PostgresDatabase(postgres, dsn, supabase, proxy, address)
 
 
 async def read_postgres(dsn: str) -> tuple[Rows, Shown]:
@@ -185,6 +199,9 @@ def read_sqlite(path: Path) -> tuple[Rows, Shown]:
     with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)) as db:
         db.row_factory = sqlite3.Row
         db.execute("BEGIN")
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'clips'").fetchone():
+            # No copy has been there yet.
+            return {}, {}
         clips = db.execute(f"SELECT {_COLUMNS} FROM clips").fetchall()
         return {clip["task_uuid"]: _row(clip) for clip in clips}, _shown(db.execute(_PROJECTS).fetchall())
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +31,10 @@ _SETTINGS: Final = {
 class Copy(ServiceProcess):
     """A copy of the service, which may be of another release, or be armed to kill itself."""
 
-    def arm(self, point: str) -> None:
-        """Have the next start end at a point of `launcher.POINTS`."""
+    def arm(self, points: Iterable[str]) -> None:
+        """Have the next start die at one of `launcher.POINTS` after the other, and end after the last."""
         self.command = _LAUNCHER
-        self.variables = {**self.variables, VARIABLE: point}
+        self.variables = {**self.variables, VARIABLE: ",".join(points)}
 
     def disarm(self) -> None:
         """Have the next start be the command as it is."""

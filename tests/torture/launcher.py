@@ -1,27 +1,34 @@
 """Runs `clips` as it is, but for one thing: at a named point of its work the process kills itself with -9.
 
-    TORTURE_POINT="marked as sent" python -m tests.torture.launcher serve
+    TORTURE_POINTS="recorded,marked as sent" python -m tests.torture.launcher serve
 
-The service has no hook for this. A point is a method of the service, and a moment of its call.
+It is started again for the next point, by a fork of what is loaded already, and all is over after the last.
+The service has no hook for this: a point is a method of the service, and a moment of its call.
 """
 
 import asyncio
+import ctypes
 import functools
 import importlib
 import os
 import signal
+import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-VARIABLE: Final = "TORTURE_POINT"
+from service.cli import main as clips
+
+VARIABLE: Final = "TORTURE_POINTS"
+_DIE_WITH_PARENT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A moment in the call of `method`, which is `module:Class.method`; the first call that gives anything.
+    """A moment in the call of `method`, which is `module:Class.method`; after the first that gives anything.
 
-    `during` is so many seconds after its begin, unless the call is over by then.
+    `during` is so many seconds after its begin, whether it is over by then or not.
     """
 
     method: str
@@ -58,7 +65,7 @@ POINTS: Final = {
     "claimed": Point(f"{_POLL}._claim", "after"),
     "looked up": Point(f"{_RUNWARE}.ask", "after"),
     # Between the rows and the commit, where there is no other process in between.
-    "rows written": Point("service.stores.sqlite:_write_projections", "after", store="sqlite"),
+    "rows written": Point("sqlite3:connect", "after", store="sqlite"),
 }
 
 
@@ -72,8 +79,23 @@ def arm(point: Point) -> None:
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, importlib.import_module(module))
     original = getattr(owner, name)
-    is_call = asyncio.iscoroutinefunction(original)
-    setattr(owner, name, _dying_call(original, point) if is_call else _dying_function(original))
+    if original is sqlite3.connect:
+        setattr(owner, name, functools.partial(original, factory=_DyingConnection))
+    else:
+        setattr(owner, name, _dying_call(original, point))
+
+
+class _DyingConnection(sqlite3.Connection):
+    """Dies before the first commit of anything that was written."""
+
+    _written = 0
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql.startswith("BEGIN"):
+            self._written = self.total_changes
+        if sql == "COMMIT" and self.total_changes > self._written:
+            die()
+        return super().execute(sql, *values)
 
 
 def _dying_call(original: Callable[..., Any], point: Point) -> Callable[..., Any]:
@@ -91,22 +113,20 @@ def _dying_call(original: Callable[..., Any], point: Point) -> Callable[..., Any
     return call
 
 
-def _dying_function(original: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*arguments: Any, **named: Any) -> None:
-        original(*arguments, **named)
-        # A write that changed nothing is not followed by a commit of anything.
-        if any(arguments[1:2]):
-            die()
-
-    return call
-
-
 def main() -> None:
-    from service.cli import main as clips  # noqa: PLC0415 - what is armed is loaded first
-
-    if name := os.environ.get(VARIABLE):
-        arm(POINTS[name])
-    clips()
+    importlib.import_module("service.app")
+    for name in os.environ[VARIABLE].split(","):
+        child = os.fork()
+        if child == 0:
+            # `prctl`: no copy outlives a launcher that is killed.
+            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+            arm(POINTS[name])
+            clips()
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            sys.exit(f"It ended before the point: {name}")
+        sys.stderr.write(f"died at the point: {name}\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

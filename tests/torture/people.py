@@ -39,9 +39,9 @@ class People:
                 return project_id
             await asyncio.sleep(_REST_S)
 
-    async def try_to_store(self, scenes: int) -> str | None:
+    async def try_to_store(self, scenes: int, world: World | None = None) -> str | None:
         """Try once."""
-        world = self._random.choice(self.house.worlds)
+        world = world or self._random.choice(self.house.worlds)
         status, answer = await self._post(world, "/projects", self._draft(scenes))
         if status != HTTPStatus.CREATED:
             return None
