@@ -67,6 +67,7 @@ def serve(**options: Any) -> None:
     import uvicorn  # noqa: PLC0415 - a second's worth of imports that no other command needs
 
     from service.app import build_app, log_misspelt_settings, log_page, store_for  # noqa: PLC0415 - as above
+    from service.descriptors import raise_limit, room_within  # noqa: PLC0415 - as above
     from service.serving import Server  # noqa: PLC0415 - as above
 
     async def open_database() -> None:
@@ -91,8 +92,8 @@ def serve(**options: Any) -> None:
             server_header=False,
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
-        port = listening.getsockname()[1]
-        Server(config, on_start=lambda: log_page(settings, port)).run(sockets=[listening])
+        port, room = listening.getsockname()[1], room_within(raise_limit())
+        Server(config, lambda: log_page(settings, port), room).run(sockets=[listening])
 
 
 @main.command()

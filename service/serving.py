@@ -5,17 +5,24 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+
+from service.descriptors import Room, Seldom, tell_exhaustion_seldom
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 _START_LOOK_INTERVAL_S = 0.01
 # Longer than a phone is without a network between two cells.
 _UNREAD_S = 60
+# Connections that wait to be accepted: after a restart a thousand pages come at once.
+_QUEUE = 2048
 # A closed terminal ends a program as Ctrl-C does.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -90,16 +97,31 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T | None:
 class Server(uvicorn.Server):
     """Ends the application's open streams before it waits for open responses, which they would never end.
 
-    `on_start` is called once it answers.
+    `on_start` is called once it answers. With `room`, connections beyond it are closed at once: uvicorn's own
+    limit answers those that send a request, and keeps all others open.
     """
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_start: Callable[[], None] = lambda: None,
+        room: Room | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_start = on_start
+        self._room = room
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving."""
+        if self._room is not None:
+            tell_exhaustion_seldom(asyncio.get_running_loop())
+            # What asyncio accepts in one go; nobody has counted these before the last of them.
+            self.config.backlog = self._room.burst
+            self.config.http_protocol_class = cast("type[asyncio.Protocol]", self._bounded(self._room))
         await super().startup(sockets)
+        for listening in sockets or ():
+            # More may wait for their turn than are accepted in one go.
+            listening.listen(_QUEUE)
         if self.started:
             self._on_start()
 
@@ -109,6 +131,28 @@ class Server(uvicorn.Server):
         if isinstance(app, Starlette) and (end_streams := getattr(app.state, "end_streams", None)):
             end_streams()
         await super().shutdown(sockets)
+
+    def _bounded(self, room: Room) -> Callable[..., asyncio.Protocol]:
+        accepted = self.config.http_protocol_class
+        refused = Seldom()
+
+        def protocol(**parts: Any) -> asyncio.Protocol:
+            if len(self.server_state.connections) < room.connections:
+                return accepted(**parts)
+            if times := refused.due():
+                log.warning(
+                    "connections are refused: as many are open as this process may have",
+                    times=times,
+                    most=room.connections,
+                )
+            return _Refusal()
+
+        return protocol
+
+
+class _Refusal(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
 
 
 class _SignallessServer(Server):
