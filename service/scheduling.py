@@ -25,11 +25,20 @@ async def scheduled(
 ) -> AsyncIterator[None]:
     """Have `tick` run at every interval, never twice at once.
 
-    At the end no more ticks begin, and `finish` is awaited, which waits for the one under way.
+    At the end no more ticks begin, and `finish` is awaited, which waits for the one under way; one that goes
+    on after that is broken off.
     """
+
+    async def run() -> None:
+        # Only the end of the schedule cancels a tick, and APScheduler would log that as an exception.
+        try:
+            await tick()
+        except asyncio.CancelledError:
+            log.warning("poll broken off: the service is stopping")
+
     scheduler = AsyncIOScheduler(timezone=UTC)
     job = scheduler.add_job(
-        tick,
+        run,
         "interval",
         seconds=interval.total_seconds(),
         # So that several copies that were started together do not ask together.

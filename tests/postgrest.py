@@ -281,7 +281,12 @@ class Supabase(SupabaseKeys):
         try:
             async with connection.transaction(isolation="read_committed"):
                 return await _result(connection, request, caller, body, keys)
-        except (OSError, asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError) as error:
+        except (
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.ConnectionDoesNotExistError,
+        ) as error:
             raise _Refused(
                 503, "PGRST001", "Database client error. Retrying the connection.", details=str(error)
             ) from None

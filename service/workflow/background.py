@@ -3,6 +3,8 @@ from collections.abc import Coroutine
 
 import structlog
 
+from service.errors import StoreUnavailable
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,5 +31,12 @@ class Background:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("background task failed", task=task.get_name(), exc_info=error)
+        if task.cancelled():
+            return
+        match task.exception():
+            case None:
+                pass
+            case StoreUnavailable() as error:
+                log.error("background task broken off", task=task.get_name(), error=str(error))
+            case error:
+                log.error("background task failed", task=task.get_name(), exc_info=error)
