@@ -111,6 +111,11 @@ async def test_bomb_of_pixels_is_not_decoded(place: Place) -> None:
     assert await place.read(small_name(name)) is None
 
 
+async def test_image_of_more_pixels_than_any_frame_has_no_small_version(place: Place) -> None:
+    name = await place.keep(encoded(Pillow.new("1", (5000, 5000))))
+    assert await place.read(small_name(name)) is None
+
+
 async def test_many_images_at_once_have_their_small_versions(place: Place) -> None:
     contents = [encoded(Pillow.new("RGB", (300, 300 + n), "teal")) for n in range(12)]
     names = await asyncio.gather(*(place.keep(content) for content in contents))

@@ -182,6 +182,15 @@ async def test_failed_write_reaches_every_caller_and_the_writer_goes_on(parts: P
     assert await parts.settler.settle([event(one)]) == [Effect.CHANGED]
 
 
+async def test_result_whose_clip_keeps_changing_is_to_be_brought_again(parts: Parts) -> None:
+    (one,) = await parts.record(1)
+    parts.store.outrun = True
+    with pytest.raises(StoreUnavailable, match="1 results could not be stored: their clips kept changing"):
+        await parts.settler.settle([event(one)])
+    parts.store.outrun = False
+    assert await parts.settler.settle([event(one)]) == [Effect.CHANGED]
+
+
 async def test_refused_result_is_counted_and_the_others_of_its_write_are_stored(parts: Parts) -> None:
     clips = await parts.record(5)
     parts.store.refusing = clips[0].task_uuid

@@ -45,6 +45,12 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    said = why_unusable(tmp_path / "data" / "clips.db", error(sqlite3.SQLITE_CANTOPEN))
+    assert said == f"{tmp_path / 'data'} is a file, not a folder. Name a file in a folder."
+
+
 def test_folder_is_told_from_a_file(tmp_path: Path) -> None:
     said = why_unusable(tmp_path, error(sqlite3.SQLITE_CANTOPEN))
     assert said == f"{tmp_path} is a folder. Name a file in it, such as {tmp_path / 'clips.db'}."

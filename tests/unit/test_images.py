@@ -49,3 +49,16 @@ def test_anything_else_is_no_image(content: bytes) -> None:
 )
 def test_sides_of_a_frame_have_limits(width: int, height: int, *, fits: bool) -> None:
     assert Image(ImageType.PNG, width, height).fits(FrameLimits()) is fits
+
+
+def test_jpeg_is_read_across_markers_that_stand_alone() -> None:
+    jpeg = made("JPEG")
+    assert read_image(jpeg[:2] + b"\xff\x01" + jpeg[2:]) == Image(ImageType.JPEG, 180, 320)
+
+
+@pytest.mark.parametrize(
+    "inserted", [b"\x00", b"\xff\xfe\x00\x02" * 200], ids=["no segment", "too many segments"]
+)
+def test_jpeg_whose_segments_lead_nowhere_is_no_image(inserted: bytes) -> None:
+    jpeg = made("JPEG")
+    assert read_image(jpeg[:2] + inserted + jpeg[2:]) is None

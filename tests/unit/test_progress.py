@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from service.clips.earlier import EarlierClip
 from service.clips.models import ClipStatus, SceneKey
-from service.clips.progress import Stage, progress, stage
+from service.clips.progress import Stage, progress, stage, why_nothing_made
 from tests.builders import VIDEO_URL, clip, failed, succeeded
 
 PROBLEM: dict[SceneKey, str | None] = {SceneKey("4"): "last_frame missing"}
@@ -27,6 +28,12 @@ def test_clips_hold_only_the_three_kinds_of_value_that_other_code_reads() -> Non
 def test_scene_that_lost_a_frame_after_its_clip_was_made_keeps_the_clip() -> None:
     seen = progress([succeeded(clip("4"))], PROBLEM)
     assert (seen.completed, seen.failed) == (1, 0)
+
+
+def test_earlier_clips_that_all_failed_are_why_nothing_was_made() -> None:
+    gone = [EarlierClip(clip(key).task_uuid, "failed") for key in "12"]
+    assert "have failed. Generate them anew" in str(why_nothing_made([], earlier=gone))
+    assert why_nothing_made([], earlier=[*gone, EarlierClip(clip("3").task_uuid, "pending")]) is None
 
 
 def test_project_for_which_nothing_was_asked_has_no_failed_scenes() -> None:

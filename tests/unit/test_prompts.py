@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.clips.prompts import DEFAULT_PROMPT, PROMPT_LIMIT, prompt
+from service.clips.prompts import DEFAULT_PROMPT, PROMPT_LIMIT, length_problem, prompt
 from service.sandbox import tasks
 
 PIER: dict[str, Any] = {
@@ -345,3 +345,19 @@ def test_no_word_is_cut(scene: dict[str, Any], speech: bool, limit: int) -> None
     whole = prompt(scene, speech=speech, limit=10**6).split()
     if max(map(len, whole)) <= limit:
         assert set(prompt(scene, speech=speech, limit=limit).split()) <= set(whole)
+
+
+@pytest.mark.parametrize(
+    ("scene", "problem"),
+    [
+        ({}, ""),
+        ({"description": "Go"}, ""),
+        ({"description": "x"}, "its description has 1 character, and a prompt needs 2. Say more, or nothing"),
+        (
+            {"visual_action": "x" * 3001},
+            "its visual_action has 3001 characters, and a prompt has 3000 at most. Shorten it",
+        ),
+    ],
+)
+def test_text_that_no_prompt_can_tell_is_named(scene: dict[str, Any], problem: str) -> None:
+    assert length_problem(scene) == problem
