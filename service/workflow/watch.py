@@ -81,9 +81,10 @@ class Watcher:
     async def watch(self, project_id: ProjectId, caller: Caller, since: int) -> AsyncGenerator[Update]:
         """Give the project's state whenever it is beyond the one before, until it is deleted, or `close`.
 
-        It also ends when the project no longer answers to the caller or can't be read any more, and when their
-        sign-in ends. The first is given at once, unless it is the one at `since`. Raises ProjectNotFound,
-        ProjectDeleted, ProjectUnreadable and StoreUnavailable, all before there is anything to iterate over.
+        It also ends when the project no longer answers to the caller or can't be read any more, and when
+        their sign-in ends. The first is given at once, unless it is the one at `since`. Raises
+        ProjectNotFound, ProjectDeleted, ProjectUnreadable and StoreUnavailable, all before there is anything
+        to iterate over.
         """
         watched = self._watched.get(project_id)
         # Who comes from another copy may know more than this one has seen so far; a deleted project may have

@@ -28,7 +28,7 @@ from tests.contract.conftest import Overwrite, Rewrite
 LATER = NOON + timedelta(seconds=10)
 UNREADABLE = {
     "nested 500 deep": (f'{{"1": {"[" * 500}{"]" * 500}}}', "scenes is nested more than 100 levels"),
-    "a number of 20,000 digits": (f'{{"1": {{"duration": {"1" * 20_000}}}}}', "more digits"),
+    "a number of 20,000 digits": (f'{{"1": {{"duration": {"1" * 20_000}}}}}', "number"),
     "10,001 scenes": (json.dumps({str(n): {} for n in range(10_001)}), "10001 scenes"),
 }
 LONG_URL = f"https://frames.example/{'a' * 5000}.png"

@@ -19,13 +19,35 @@ $$;
 -- than one value holds. No function: as a view it costs a row nothing.
 create or replace view clip_service.readable_clips with (security_invoker = true) as
 select
-    task_uuid, project_id, left(scene, 1000) as scene, fingerprint, attempt, status,
+    task_uuid,
+    project_id,
+    left(scene, 1000) as scene,
+    fingerprint,
+    attempt,
+    status,
     case when octet_length(request::text) <= 65536 then request else request || jsonb_build_object(
         'scene', left(request ->> 'scene', 1000), 'first_frame', '', 'last_frame', '', 'prompt', ''
     ) end as request,
-    submitted_at, sends, last_sent_at, throttled, send_after, reopened_at, unknown_since, unknown_answers, video_url,
-    failure_kind, failure_code, failure_message, failure_detail, cost_usd, settled_at, settled_by, version, superseded,
-    sequence, copied_from
+    submitted_at,
+    sends,
+    last_sent_at,
+    throttled,
+    send_after,
+    reopened_at,
+    unknown_since,
+    unknown_answers,
+    video_url,
+    failure_kind,
+    failure_code,
+    failure_message,
+    failure_detail,
+    cost_usd,
+    settled_at,
+    settled_by,
+    version,
+    superseded,
+    sequence,
+    copied_from
 from clip_service.clips;
 revoke all on clip_service.readable_clips from public, anon, authenticated;
 grant select on clip_service.readable_clips to service_role;
@@ -297,7 +319,7 @@ begin
                     '$[0 to $most]',
                     jsonb_build_object('most', (payload ->> 'thumbnails')::integer - 1)
                 ) as thumbnails,
-                listed_projects.scenes as scene_count,
+                listed_projects.scene_count,
                 coalesce(completed, 0) as completed,
                 coalesce(pending, 0) as pending,
                 coalesce(failed, 0) as failed,
@@ -398,7 +420,7 @@ $$;
 -- What a list shows of a project's scenes is kept with the rest of what it reads: to take it out of a project of megabytes
 -- again for each list took longer than a statement may. Writers wait until all rows have it.
 lock table public.projects in share row exclusive mode;
-alter table clip_service.listed_projects add column if not exists scenes bigint not null default 0;
+alter table clip_service.listed_projects add column if not exists scene_count bigint not null default 0;
 alter table clip_service.listed_projects add column if not exists thumbnails jsonb not null default '[]';
 
 -- The first six frames that a list can show.
@@ -442,7 +464,7 @@ declare
     counted bigint := clip_service.scene_count(new);
 begin
     if tg_op = 'INSERT' then
-        insert into clip_service.listed_projects (project_id, user_id, created_at, state, title, scenes, thumbnails)
+        insert into clip_service.listed_projects (project_id, user_id, created_at, state, title, scene_count, thumbnails)
         values (
             new.id, new.user_id, moment, standing, clip_service.title_line(clip_service.title(new.script, new.scenes)),
             counted, clip_service.thumbnails(new.frames)
@@ -454,9 +476,9 @@ begin
         select created_at into moment from clip_service.listed_projects where project_id = new.id;
     end if;
     update clip_service.listed_projects as listed
-    set user_id = new.user_id, created_at = moment, state = standing, scenes = counted
+    set user_id = new.user_id, created_at = moment, state = standing, scene_count = counted
     where project_id = new.id
-        and (listed.user_id, listed.created_at, listed.state, listed.scenes)
+        and (listed.user_id, listed.created_at, listed.state, listed.scene_count)
         is distinct from (new.user_id, moment, standing, counted);
     if new.frames is distinct from old.frames then
         update clip_service.listed_projects set thumbnails = clip_service.thumbnails(new.frames)
@@ -470,15 +492,15 @@ $$;
 update clip_service.listed_projects as listed
 set
     created_at = clip_service.readable_time(listed.created_at),
-    scenes = clip_service.scene_count(projects),
+    scene_count = clip_service.scene_count(projects),
     thumbnails = clip_service.thumbnails(projects.frames)
 from public.projects
 where projects.id = listed.project_id;
 
 revoke all on all functions in schema clip_service from public, anon, authenticated;
 grant execute on function
-    clip_service.readable_time (timestamptz),
-    clip_service.readable_url (text)
+    clip_service.readable_time(timestamptz),
+    clip_service.readable_url(text)
 to service_role;
 
 select clip_service.restrict_operations();
