@@ -118,7 +118,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "nothing is sent for which a video is there",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "sends = :sends OR NOT EXISTS", "true OR NOT EXISTS"),
         aims=("deadline", "throttled", "store slow"),
-        near=79,
+        near=2014,
     ),
     Safeguard(
         "withdrawal before the late video is stored",
