@@ -459,7 +459,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
     # What is shown
     Safeguard(
         "a change is told to whoever watches",
-        _change("service.workflow.watch:Watcher._look", "watched.tell(after)", "pass"),
+        _change("service.workflow.watch:Watcher._take", "watched.tell(after)", "pass"),
         aims=("visits",),
     ),
     Safeguard(
