@@ -129,6 +129,11 @@ SAFEGUARDS: Sequence[Safeguard] = (
         ),
         aims=("deadline", "throttled", "killed"),
         near=156,
+        idle=(
+            "It is for a copy that is killed between the commit of the success and the withdrawal after it, "
+            "within a few milliseconds: no 200 seeds in a row are sure to meet that. That one of the two is "
+            "needed is seen where both are removed."
+        ),
     ),
     Safeguard(
         "withdrawal after it",
