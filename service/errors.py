@@ -32,6 +32,18 @@ class ProjectDeleted(ServiceError):
         )
 
 
+class ProjectUnreadable(ServiceError):
+    """What is stored of the project can't be read, and nothing can be done with it until that is mended."""
+
+    code = "project_unreadable"
+
+    def __init__(self, project_id: str, problem: str) -> None:
+        super().__init__(
+            f"Project {project_id} can't be read: {problem}. Mend its row in the table projects, where it "
+            f"was written past this service, or delete it: DELETE /projects/{project_id}, or clips delete."
+        )
+
+
 class Unauthorized(ServiceError):
     """The caller has not shown that they may do this."""
 

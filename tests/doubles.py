@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from service.clips.estimate import PastClip
-from service.clips.models import Clip, Failure, FailureKind, TaskUUID
+from service.clips.models import Clip, ClipRequest, Failure, FailureKind, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome, Unknown
 from service.errors import StoreRefused, StoreUnavailable
 from service.serving import listen
@@ -29,6 +29,7 @@ class ScriptedProvider:
         self.first_outcomes: list[Outcome] = []
         self.archived: Outcome = NO_TRACE
         self.submitted: list[TaskUUID] = []
+        self.requests: list[ClipRequest] = []
         self.asked: list[TaskUUID] = []
         self.traced: list[TaskUUID] = []
         self.frame_bytes = 0
@@ -41,6 +42,7 @@ class ScriptedProvider:
     async def submit(self, clips: Sequence[Clip]) -> Mapping[TaskUUID, Outcome]:
         if self.before_submission is not None:
             await self.before_submission(clips)
+        self.requests += [clip.request for clip in clips]
         return self._answer(self.submitted, (clip.task_uuid for clip in clips))
 
     async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from service.clips.fingerprint import fingerprint
 from service.clips.models import Clip, Project, SceneKey
-from service.clips.planning import scene_order
+from service.clips.planning import MAX_SCENE_KEY, scene_order
 from service.clips.prompts import length_problem
 from service.clips.titles import retitled, title_line
 from service.errors import EditRefused
@@ -147,7 +147,13 @@ def _moves(order: Sequence[str], keys: Collection[str]) -> Mapping[SceneKey, Sce
             f"({', '.join(_listed(sorted(keys, key=scene_order))) or 'none'}). Correct it and call again."
         )
     places = zip(order, sorted(keys, key=scene_order), strict=True)
-    return {SceneKey(old): SceneKey(new) for old, new in places if old != new}
+    moves = {SceneKey(old): SceneKey(new) for old, new in places if old != new}
+    if any(len(new) > MAX_SCENE_KEY for new in moves.values()):
+        raise EditRefused(
+            f"A scene's key has more than {MAX_SCENE_KEY} characters, so that no clip can move there. "
+            "Remove that scene, or rename its key, and call again."
+        )
+    return moves
 
 
 def _listed(keys: Sequence[str]) -> Sequence[str]:

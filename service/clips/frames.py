@@ -7,6 +7,10 @@ from urllib.parse import SplitResult, urlsplit
 from service.addresses import is_private
 from service.clips.images import kept_image_type
 
+# The longest signed URLs have some 2,000. Supabase's list of projects has the same limit in SQL
+# (`clip_service.readable_url`).
+MAX_URL_BYTES = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRules:
@@ -90,6 +94,11 @@ def frames_delivery(public_url: str | None, supabase_url: str | None) -> FramesD
     else:
         return FramesDelivery(FramesWay.FETCHED, f"Runware fetches uploaded frames from {public_url}.")
     return FramesDelivery(FramesWay.SENT_ALONG, f"Uploaded frames are sent along with their clips: {why}.")
+
+
+def fits(url: str) -> bool:
+    """Whether a URL is short enough to be kept with each clip, and shown in lists."""
+    return len(url.encode()) <= MAX_URL_BYTES
 
 
 def http_parts(text: str) -> SplitResult | None:

@@ -209,6 +209,8 @@ class Project:
     `edited` is the sequence number of the last edit that the row shows.
     `user_id` is its owner's; a project without one belongs to nobody in particular. `choice` is what was
     chosen for its next clips. `deleted_at` is when it was deleted, until it is restored.
+    `unreadable` says what keeps the row from being read, in words that follow "can't be read:", else it is
+    empty. Such a project has no script, scenes, frames, clips and URLs here.
     """
 
     id: ProjectId
@@ -225,6 +227,7 @@ class Project:
     edited: int = 1
     choice: Choice = field(default_factory=Choice)
     deleted_at: datetime | None = None
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from service.clips.catalogue import Catalogue
-from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules, http_parts
+from service.clips.frames import DEFAULT_FRAME_RULES, MAX_URL_BYTES, FrameRules, fits, http_parts
 from service.clips.models import (
     Clip,
     ClipRequest,
@@ -25,6 +25,8 @@ from service.clips.task_uuids import Draw, filled
 _SECONDS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 # An integer that a caller wrote may be too large for a float.
 _MOST_TOLD_S = 999_999
+# Characters. A scene's key stands in indexes of the ledger, whose rows have 2,700 bytes at most.
+MAX_SCENE_KEY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,10 @@ def plan(
 def frame_problems(project: Project, rules: FrameRules) -> dict[SceneKey, str | None]:
     """Say of each scene what its frames lack for a clip, None where they are complete; in scene order."""
     frames = _mapping(project.frames)
-    return {key: _frames_problem(_mapping(frames.get(key)), rules) for key in _scene_keys(project)}
+    return {
+        key: _key_problem(key) or _frames_problem(_mapping(frames.get(key)), rules)
+        for key in _scene_keys(project)
+    }
 
 
 def choose(
@@ -196,12 +201,20 @@ def _seconds(wanted: object) -> float | None:
     return wanted if isinstance(wanted, int) or math.isfinite(wanted) else None
 
 
+def _key_problem(key: str) -> str | None:
+    if len(key) <= MAX_SCENE_KEY:
+        return None
+    return f"the scene's key has {len(key):,} characters, and {MAX_SCENE_KEY} are the most: rename it"
+
+
 def _frames_problem(pair: Mapping[str, object], rules: FrameRules) -> str | None:
     urls = {name: _text(pair.get(name)) for name in ("first_frame", "last_frame")}
     missing = [name for name, url in urls.items() if not url]
     if missing:
         return f"{' and '.join(missing)} missing"
     for name, url in urls.items():
+        if not fits(url):
+            return f"{name} is longer than {MAX_URL_BYTES:,} bytes: upload the image, or use a shorter URL"
         if http_parts(url) is None:
             return f"{name} is not an http(s) URL"
     for name, url in urls.items():

@@ -9,12 +9,23 @@ from pydantic import TypeAdapter
 
 from service.clips.estimate import PastClip
 from service.clips.models import Clip, Project, ProjectOverview
+from service.clips.readable import read_columns, size_problem
 from service.clips.titles import title_line
 
 _CLIP = TypeAdapter(Clip)
 _PROJECT = TypeAdapter(Project)
 _OVERVIEW = TypeAdapter(ProjectOverview)
 _PAST_CLIP = TypeAdapter(PastClip)
+_WRITTEN_BY_USERS = (
+    "script",
+    "scenes",
+    "frames",
+    "clips",
+    "video_url",
+    "input_image_url",
+    "audio_recording_url",
+)
+_NOT_CLAIMED = {"first_frame": "", "last_frame": "", "prompt": ""}
 
 
 def clip_row(clip: Clip) -> dict[str, object]:
@@ -64,8 +75,25 @@ def read_clip(row: Mapping[str, object]) -> Clip:
     return _CLIP.validate_python({**row, "failure": failure})
 
 
-def read_project(row: Mapping[str, object]) -> Project:
-    """Read a project from its columns; one that was not selected, or is null, keeps its default."""
+def read_claimed_clip(row: Mapping[str, Any]) -> Clip:
+    """Read a clip as a claim gives it, without frames and prompt."""
+    return read_clip({**row, "request": {**row["request"], **_NOT_CLAIMED}})
+
+
+def read_project(row: Mapping[str, Any]) -> Project:
+    """Read a project from its columns, those of JSON as texts; one that is missing or null keeps its default.
+
+    Whatever they hold: a project that can't be read says why. `bytes` has its size, where that is limited.
+    """
+    problem = size_problem(row["bytes"]) if "bytes" in row else ""
+    columns = read_columns({name: row.get(name) for name in ("scenes", "frames", "clips")})
+    problem = problem or columns.problem
+    if problem:
+        return _project({**row, **dict.fromkeys(_WRITTEN_BY_USERS), "unreadable": problem})
+    return _project({**row, **columns.values})
+
+
+def _project(row: Mapping[str, object]) -> Project:
     known = {name: value for name, value in row.items() if value is not None}
     choice = {name: row.get(name) for name in ("model", "resolution", "audio")}
     return _PROJECT.validate_python({**known, "choice": choice, "clips": _shown(row.get("clips"))})
@@ -76,7 +104,7 @@ def read_overview(row: Mapping[str, Any]) -> ProjectOverview:
     return _OVERVIEW.validate_python(
         {
             **row,
-            "project": read_project(row),
+            "project": _project(row),
             "title": title_line(row["title"]),
             "thumbnails": [url for url in row["thumbnails"] if isinstance(url, str) and url],
             "scenes": row["scene_count"],

@@ -15,6 +15,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from service.clips.edits import Edit
 from service.clips.estimate import PastClip
+from service.clips.frames import MAX_URL_BYTES
 from service.clips.listing import Cursor, State, title_matches
 from service.clips.models import (
     THUMBNAILS,
@@ -27,12 +28,14 @@ from service.clips.models import (
     TaskUUID,
     UserId,
 )
+from service.clips.readable import read_columns
 from service.clips.titles import title
 from service.errors import ProjectBusy, ProjectEdited, StoreFull, StoreRefused, StoreUnavailable
 from service.stores.database_file import why_unusable
 from service.stores.rows import (
     clip_row,
     clip_state,
+    read_claimed_clip,
     read_clip,
     read_overview,
     read_past_clip,
@@ -198,7 +201,7 @@ _OVERVIEWS = """
                 END AS url
                 FROM json_each(projects.frames) AS pairs,
                     json_each('["first_frame", "last_frame"]') AS ends
-                WHERE url IS NOT NULL
+                WHERE length(CAST(url AS BLOB)) <= :url_bytes
                 ORDER BY CAST(pairs.key AS INTEGER), pairs.key, ends.key LIMIT :thumbnails
             )
         ) AS thumbnails,
@@ -366,7 +369,7 @@ class SQLiteStore:
 
         def read(db: sqlite3.Connection) -> Project | None:
             row = db.execute(_PROJECT, [project_id]).fetchone()
-            return None if row is None else read_project(_decoded(row))
+            return None if row is None else read_project(dict(row))
 
         return await self._reader.run(read)
 
@@ -395,7 +398,8 @@ class SQLiteStore:
 
         def read(db: sqlite3.Connection) -> Sequence[ProjectOverview]:
             (page,) = db.execute(sql, values).fetchone()
-            rows = db.execute(_OVERVIEWS, {"page": page, "thumbnails": THUMBNAILS})
+            bounds = {"thumbnails": THUMBNAILS, "url_bytes": MAX_URL_BYTES}
+            rows = db.execute(_OVERVIEWS, bounds | {"page": page})
             return [read_overview(_decoded(row)) for row in rows]
 
         return await self._reader.run(read)
@@ -500,10 +504,10 @@ class SQLiteStore:
         await self._writer.run(write)
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
-        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
+        """Lease up to `limit` unsettled clips that nobody holds, oldest first, and read them in brief."""
         values = {**_lease(owner, now, leased_until), "limit": limit}
         return await self._writer.run(
-            lambda db: [read_clip(_decoded(row)) for row in db.execute(_CLAIM, values)]
+            lambda db: [read_claimed_clip(_decoded(row)) for row in db.execute(_CLAIM, values)]
         )
 
     async def _read_clips(self, sql: str, *values: str) -> Sequence[Clip]:
@@ -571,7 +575,7 @@ class _Connection:
 
 
 def _project_title(script: str | None, scenes: str | None) -> str:
-    return title(script, None if scenes is None else json.loads(scenes))
+    return title(script, read_columns({"scenes": scenes}).values.get("scenes"))
 
 
 def _title_matches(told: str, words: str) -> bool:

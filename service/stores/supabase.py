@@ -24,11 +24,13 @@ from service.clips.models import (
     TaskUUID,
     UserId,
 )
+from service.clips.readable import MAX_PROJECT_BYTES
 from service.connections import mixed_up
 from service.errors import ProjectBusy, ProjectEdited, StoreRefused, StoreUnavailable
 from service.stores.rows import (
     clip_row,
     clip_state,
+    read_claimed_clip,
     read_clip,
     read_overview,
     read_past_clip,
@@ -53,7 +55,8 @@ ONCE_MORE = AsyncRetrying(
 )
 # SQLSTATE classes of what is wrong with some of the data, not with the rest. P0001 is the word of a trigger
 # that the web application has on its own table, 55P03 says that somebody holds a row: each about one project.
-_DATA_ERRORS = ("22", "23", "P0001", "55P03")
+# 54 is of what is too large, for an index or for one value.
+_DATA_ERRORS = ("22", "23", "54", "P0001", "55P03")
 
 
 class SupabaseStore:
@@ -143,7 +146,8 @@ class SupabaseStore:
 
     async def project(self, project_id: ProjectId) -> Project | None:
         """Read one project."""
-        row = await self._call("project", {"id": project_id}, dict | None)
+        payload = {"id": project_id, "max_bytes": MAX_PROJECT_BYTES}
+        row = await self._call("project_texts", payload, dict | None)
         return None if row is None else read_project(row)
 
     async def projects(
@@ -248,8 +252,9 @@ class SupabaseStore:
         await self._call("save_earlier", payload, bool)
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
-        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
-        return await self._clips("claim", {**_lease(owner, now, leased_until), "limit": limit})
+        """Lease up to `limit` unsettled clips that nobody holds, oldest first, and read them in brief."""
+        payload = {**_lease(owner, now, leased_until), "limit": limit, "brief": True}
+        return [read_claimed_clip(row) for row in await self._call("claim", payload)]
 
     async def _clips(self, operation: str, payload: Mapping[str, object]) -> Sequence[Clip]:
         return [read_clip(row) for row in await self._call(operation, payload)]
@@ -281,6 +286,8 @@ class SupabaseStore:
             ) from error
         except UnicodeEncodeError as error:
             raise StoreRefused(f"The data for {function} is no text that can be sent.") from error
+        except (RecursionError, ValueError) as error:
+            raise StoreRefused(f"What {function} gave is no JSON that can be read ({error}).") from error
         if not isinstance(answer.data, expected):
             raise StoreUnavailable(
                 f"What answered {function} is not the API of a Supabase project. Check SUPABASE_URL, "

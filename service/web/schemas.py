@@ -29,6 +29,7 @@ from service.clips.models import Choice, Clip, Failure, GenerationSettings, Proj
 from service.clips.progress import Progress, SceneProgress, Stage, stage
 from service.clips.prompts import length_problem
 from service.clips.quotes import Quote
+from service.clips.readable import MAX_DEPTH, nested_too_deep
 from service.clips.titles import title
 from service.errors import ChoiceRefused
 from service.suggestions import meant
@@ -62,6 +63,8 @@ def _storable(value: object) -> object:
         raise ValueError("numbers must be finite") from None
     if _NUL.search(written):
         raise ValueError("texts must not hold a NUL character")
+    if nested_too_deep(value):
+        raise ValueError(f"values must not be nested more than {MAX_DEPTH} levels deep")
     return value
 
 

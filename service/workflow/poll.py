@@ -165,7 +165,13 @@ class Poller:
             )
             self.meter.clips_sent_again(len(send_again))
             # Beside the tick: a submission's back-off must not keep the other clips waiting.
-            self.background.start(self.submitter.submit(send_again), "send again")
+            self.background.start(self._send_again(send_again), "send again")
+
+    async def _send_again(self, claimed: Sequence[Clip]) -> None:
+        """Send the clips as they were claimed, with their frames and prompts; others have changed since."""
+        versions = {clip.task_uuid: clip.version for clip in claimed}
+        whole = await self.store.clips(list(versions))
+        await self.submitter.submit([clip for clip in whole if clip.version == versions[clip.task_uuid]])
 
     def _is_to_be_sent(self, clip: Clip, outcome: Outcome, now: datetime) -> bool:
         # The archive may show the very refusal after which the clip awaits room: no end counts then.

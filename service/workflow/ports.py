@@ -206,7 +206,10 @@ class Store(Protocol):
         """
 
     async def claim(self, owner: str, now: datetime, leased_until: datetime, limit: int) -> Sequence[Clip]:
-        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first, and read them."""
+        """Lease up to `limit` unsettled clips that nobody holds a lease on, oldest first.
+
+        They are read without what asking about them does not need: frames and prompt are empty.
+        """
 
 
 class Uploads(Protocol):

@@ -24,7 +24,14 @@ from service.clips.planning import Planner, frame_problems
 from service.clips.progress import Progress, progress
 from service.clips.quotes import Asked, Quote, asked_for, in_question, outdated, quotes, standing
 from service.clips.titles import copy_title, retitled, title
-from service.errors import ClipNotReady, ProjectDeleted, ProjectNotFound, SceneNotFound, Unauthorized
+from service.errors import (
+    ClipNotReady,
+    ProjectDeleted,
+    ProjectNotFound,
+    ProjectUnreadable,
+    SceneNotFound,
+    Unauthorized,
+)
 from service.workflow.ports import Changes, Clock, Duplicate, ProjectDraft, Store
 
 # Enough for a person to see what was meant.
@@ -32,7 +39,7 @@ _MOST_LISTED = 20
 
 
 async def known_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
-    """Read a project that answers to the caller, also one that was deleted.
+    """Read a project that answers to the caller, also one that was deleted or can't be read.
 
     Raises ProjectNotFound, the same for a project of someone else as for one that is not there, so that
     nobody learns which ids are taken; StoreUnavailable.
@@ -46,11 +53,13 @@ async def known_project(store: Store, project_id: ProjectId, caller: Caller) -> 
 async def existing_project(store: Store, project_id: ProjectId, caller: Caller) -> Project:
     """Read a project that answers to the caller.
 
-    Raises what `known_project` does; ProjectDeleted.
+    Raises what `known_project` does; ProjectDeleted; ProjectUnreadable.
     """
     project = await known_project(store, project_id, caller)
     if project.deleted_at is not None:
         raise ProjectDeleted(project_id, project.deleted_at)
+    if project.unreadable:
+        raise ProjectUnreadable(project_id, project.unreadable)
     return project
 
 
@@ -106,9 +115,9 @@ class ProjectState:
         )
 
     @property
-    def deleted(self) -> bool:
-        """Whether the project was deleted since it was first read."""
-        return self.project.deleted_at is not None
+    def ended(self) -> bool:
+        """Whether the project was deleted, or can't be read any more, since it was first read."""
+        return self.project.deleted_at is not None or bool(self.project.unreadable)
 
     @property
     def in_question(self) -> Sequence[Fingerprint]:

@@ -1,7 +1,7 @@
 """Tells those who watch a project what changes in it, whichever copy of the service changed it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ import structlog
 from service.clips.models import ProjectId
 from service.clips.ownership import Caller, answers_to, seconds_left
 from service.clips.planning import Planner
-from service.errors import ProjectNotFound, StoreUnavailable
+from service.errors import ProjectNotFound, StoreRefused, StoreUnavailable
 from service.workflow.ports import Changes, Clock, Store
 from service.workflow.projects import ProjectState, read_state, with_older
 
@@ -81,14 +81,15 @@ class Watcher:
     async def watch(self, project_id: ProjectId, caller: Caller, since: int) -> AsyncGenerator[Update]:
         """Give the project's state whenever it is beyond the one before, until it is deleted, or `close`.
 
-        It also ends when the project no longer answers to the caller, and when their sign-in ends.
-        The first is given at once, unless it is the one at `since`. Raises ProjectNotFound, ProjectDeleted
-        and StoreUnavailable, all before there is anything to iterate over.
+        It also ends when the project no longer answers to the caller or can't be read any more, and when
+        their sign-in ends. The first is given at once, unless it is the one at `since`. Raises
+        ProjectNotFound, ProjectDeleted, ProjectUnreadable and StoreUnavailable, all before there is anything
+        to iterate over.
         """
         watched = self._watched.get(project_id)
         # Who comes from another copy may know more than this one has seen so far; a deleted project may have
-        # been restored.
-        if watched is None or since > watched.state.sequence or watched.state.deleted:
+        # been restored, an unreadable one mended.
+        if watched is None or since > watched.state.sequence or watched.state.ended:
             state = await read_state(self.store, project_id, caller, self.planner)
             return self._updates(project_id, caller, state, since)
         if not answers_to(watched.state.project.user_id, caller):
@@ -144,7 +145,7 @@ class Watcher:
     def _open_to(self, caller: Caller, state: ProjectState) -> bool:
         left = seconds_left(caller, self.clock())
         signed_in = left is None or left > 0
-        return signed_in and not state.deleted and answers_to(state.project.user_id, caller)
+        return signed_in and not state.ended and answers_to(state.project.user_id, caller)
 
     async def _news_or_end(self, news: asyncio.Event, caller: Caller) -> None:
         with suppress(TimeoutError):
@@ -153,14 +154,36 @@ class Watcher:
 
     async def _look(self) -> None:
         since = {project_id: watched.state.sequence for project_id, watched in self._watched.items()}
-        for project_id, changes in (await self.store.changes(since)).items():
-            watched = self._watched.get(project_id)
-            # Who left and came back meanwhile has a newer state than this look began with.
-            if watched is None or changes.sequence <= watched.state.sequence:
-                continue
-            after = await self._after(watched.state, changes)
-            if after.sequence > watched.state.sequence:
-                watched.tell(after)
+        for project_id, changes in (await self._changes(since)).items():
+            try:
+                await self._take(project_id, changes)
+            except StoreRefused as error:
+                log.error("a project's changes can't be shown", project=project_id, error=str(error))
+            except StoreUnavailable:
+                raise
+            except Exception:
+                # A defect that one project brings to light must not keep the news of all others back.
+                log.exception("a project's changes can't be shown", project=project_id)
+
+    async def _changes(self, since: Mapping[ProjectId, int]) -> Mapping[ProjectId, Changes]:
+        """Read what is new; halve what the store refuses until the bad project stands alone."""
+        try:
+            return await self.store.changes(since)
+        except StoreRefused as error:
+            if len(since) <= 1:
+                log.error("a project's changes can't be shown", projects=list(since), error=str(error))
+                return {}
+        asked, middle = list(since.items()), len(since) // 2
+        return {**await self._changes(dict(asked[:middle])), **await self._changes(dict(asked[middle:]))}
+
+    async def _take(self, project_id: ProjectId, changes: Changes) -> None:
+        watched = self._watched.get(project_id)
+        # Who left and came back meanwhile has a newer state than this look began with.
+        if watched is None or changes.sequence <= watched.state.sequence:
+            return
+        after = await self._after(watched.state, changes)
+        if after.sequence > watched.state.sequence:
+            watched.tell(after)
 
     async def _after(self, state: ProjectState, changes: Changes) -> ProjectState:
         if changes.edited > state.edited:

@@ -18,8 +18,10 @@ from service.workflow.watch import Watcher
 from tests.builders import PLANNER, MovableClock
 from tests.postgrest import Supabase
 
+Overwrite = Callable[[ProjectId, str, str], Awaitable[None]]
+"""Replaces a column of a project behind the store's back, as the web application does, by a text."""
 Rewrite = Callable[[ProjectId, str, object], Awaitable[None]]
-"""Replaces a JSON column of a project behind the store's back, as the web application does."""
+"""Replaces a JSON column of a project in the same way, by a value."""
 Edit = Callable[[ProjectId, object], Awaitable[None]]
 """Replaces the scenes of a project in the same way."""
 Give = Callable[[ProjectId, UserId], Awaitable[None]]
@@ -60,9 +62,7 @@ async def watcher(store: Store, clock: MovableClock) -> AsyncIterator[Watcher]:
 
 
 @pytest.fixture
-def write_column(
-    store: Store, request: pytest.FixtureRequest, tmp_path: Path
-) -> Callable[[ProjectId, str, str], Awaitable[None]]:
+def overwrite(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Overwrite:
     async def in_sqlite(project_id: ProjectId, column: str, text: str) -> None:
         with closing(sqlite3.connect(tmp_path / "clips.db")) as db, db:
             db.execute(f"UPDATE projects SET {column} = ? WHERE id = ?", [text, project_id])
@@ -78,17 +78,17 @@ def write_column(
 
 
 @pytest.fixture
-def rewrite(write_column: Callable[[ProjectId, str, str], Awaitable[None]]) -> Rewrite:
+def rewrite(overwrite: Overwrite) -> Rewrite:
     async def rewritten(project_id: ProjectId, column: str, value: object) -> None:
-        await write_column(project_id, column, json.dumps(value))
+        await overwrite(project_id, column, json.dumps(value))
 
     return rewritten
 
 
 @pytest.fixture
-def give(write_column: Callable[[ProjectId, str, str], Awaitable[None]]) -> Give:
+def give(overwrite: Overwrite) -> Give:
     async def given(project_id: ProjectId, owner: UserId) -> None:
-        await write_column(project_id, "user_id", owner)
+        await overwrite(project_id, "user_id", owner)
 
     return given
 

@@ -278,6 +278,8 @@ async def test_submission_that_was_lost_on_its_way_is_sent_again_though_runware_
     await scene.poller.background.drain(5)
     assert len(scene.provider.submitted) == 4
     assert sorted(scene.provider.submitted[:2]) == sorted(scene.provider.submitted[2:])
+    # With all that a claim leaves out.
+    assert all(request in scene.provider.requests[:2] for request in scene.provider.requests[2:])
 
 
 async def test_submission_that_the_archive_has_is_not_sent_again(scene: Scene) -> None:

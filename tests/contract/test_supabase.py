@@ -588,6 +588,64 @@ async def test_nothing_of_what_was_made_stays_of_a_deleted_project(
     assert not [word for word in ("secret", "frames.example", "mp4") if word in row[0]]
 
 
+async def delete_as_their_user(db: asyncpg.Connection, project_id: ProjectId) -> None:
+    async with db.transaction():
+        await db.execute("set local role authenticated")
+        await db.execute("select set_config('request.jwt.claims', $1, true)", json.dumps({"sub": SOMEBODY}))
+        await db.execute("delete from projects where id = $1", uuid.UUID(project_id))
+
+
+@pytest.fixture
+async def theirs(store: SupabaseStore) -> ProjectId:
+    draft = ProjectDraft(frames={}, scenes={}, user_id=UserId(SOMEBODY))
+    return await store.create_project(draft, NOON)
+
+
+async def test_what_runs_while_its_project_is_deleted_still_settles_and_counts(
+    db: asyncpg.Connection, store: SupabaseStore, theirs: ProjectId
+) -> None:
+    made = clip(project_id=theirs, prompt="A secret.", status=ClipStatus.PENDING, sends=1)
+    (one,) = await store.record(theirs, [made], NOON)
+    await delete_as_their_user(db, theirs)
+    assert "secret" not in await db.fetchval("select to_jsonb(clips)::text from clip_service.clips")
+    (claimed,) = await store.claim("poller", NOON, LATER, 10)
+    assert await store.save([succeeded(claimed)], LATER) == {one.task_uuid}
+    ((task_uuid, owner, *_, status, cost_usd),) = await db.fetch(DELETED)
+    assert (task_uuid, owner, status, cost_usd) == (one.task_uuid, SOMEBODY, "succeeded", 0.5)
+    assert await store.clips([one.task_uuid]) == await store.claim("poller", LATER, LATER, 10) == []
+
+
+async def test_video_that_comes_after_the_time_of_a_deleted_projects_clip_counts(
+    db: asyncpg.Connection, store: SupabaseStore, theirs: ProjectId
+) -> None:
+    (one,) = await store.record(theirs, [clip(project_id=theirs)], NOON)
+    await store.save([failed(one, FailureKind.TIMEOUT)], NOON)
+    await delete_as_their_user(db, theirs)
+    (late,) = await store.clips([one.task_uuid])
+    assert (late.request.prompt, late.request.first_frame) == ("", "")
+    assert await store.save([replace(succeeded(late), failure=None)], LATER) == {one.task_uuid}
+    ((*_, status, cost_usd),) = await db.fetch(DELETED)
+    assert (status, cost_usd) == ("succeeded", 0.5)
+    assert await store.clips([one.task_uuid]) == []
+
+
+async def test_nothing_is_sent_any_more_of_a_deleted_project_that_was_not_sent_before(
+    db: asyncpg.Connection, store: SupabaseStore, theirs: ProjectId
+) -> None:
+    unsent, unclear = await store.record(theirs, [clip(n, project_id=theirs) for n in "12"], NOON)
+    await store.save([sent(unclear, NOON)], NOON)
+    await delete_as_their_user(db, theirs)
+    assert await store.save([sent(unsent, LATER)], LATER) == set()
+    (kept,) = await store.clips([unsent.task_uuid, unclear.task_uuid])
+    # It may have to be sent again, and is asked about before.
+    assert kept.request == unclear.request
+    pending = replace(kept, status=ClipStatus.PENDING)
+    assert await store.save([pending], LATER) == {unclear.task_uuid}
+    (running,) = await store.clips([unclear.task_uuid])
+    assert running.request.prompt == ""
+    assert [row["status"] for row in await db.fetch(DELETED)].count("pending") == 1
+
+
 async def test_clip_that_is_deleted_by_hand_keeps_its_costs_and_owner(
     db: asyncpg.Connection, store: SupabaseStore
 ) -> None:

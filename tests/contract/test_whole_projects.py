@@ -104,7 +104,8 @@ async def test_clips_of_a_deleted_project_are_claimed_settled_and_counted(
 ) -> None:
     (one,) = await store.record(project_id, [clip(project_id=project_id)], NOON)
     await store.delete_project(project_id, NOON)
-    assert await store.claim("poller", LATER, LATER + timedelta(seconds=8), 10) == [one]
+    (claimed,) = await store.claim("poller", LATER, LATER + timedelta(seconds=8), 10)
+    assert claimed.task_uuid == one.task_uuid
     assert await store.save([succeeded(one)], LATER) == {one.task_uuid}
     project = await read(store, project_id)
     assert project.clips == {one.task_uuid: succeeded(one).video_url}

@@ -118,7 +118,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "nothing is sent for which a video is there",
         _change(f"{_SQLITE}:_UPDATE_CLIP", "sends = :sends OR NOT EXISTS", "true OR NOT EXISTS"),
         aims=("deadline", "throttled", "store slow"),
-        near=79,
+        near=2014,
     ),
     Safeguard(
         "withdrawal before the late video is stored",
@@ -129,6 +129,11 @@ SAFEGUARDS: Sequence[Safeguard] = (
         ),
         aims=("deadline", "throttled", "killed"),
         near=156,
+        idle=(
+            "It is for a copy that is killed between the commit of the success and the withdrawal after it, "
+            "within a few milliseconds: no 200 seeds in a row are sure to meet that. That one of the two is "
+            "needed is seen where both are removed."
+        ),
     ),
     Safeguard(
         "withdrawal after it",
@@ -459,7 +464,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
     # What is shown
     Safeguard(
         "a change is told to whoever watches",
-        _change("service.workflow.watch:Watcher._look", "watched.tell(after)", "pass"),
+        _change("service.workflow.watch:Watcher._take", "watched.tell(after)", "pass"),
         aims=("visits",),
     ),
     Safeguard(

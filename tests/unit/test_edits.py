@@ -151,3 +151,9 @@ def test_moved_clip_is_what_the_plan_asks_for_at_its_new_scene() -> None:
 def test_fingerprint_of_another_making_is_kept() -> None:
     (there,) = moved([clip("1", fingerprint=Fingerprint("of before"))], {SceneKey("1"): SceneKey("2")})
     assert (there.scene, there.fingerprint) == ("2", "of before")
+
+
+def test_order_that_moves_a_clip_to_a_key_of_which_no_index_has_room_is_refused() -> None:
+    long = "a" * 201
+    with pytest.raises(EditRefused, match="more than 200 characters"):
+        after(Patch(order=[long, "1"]), scenes={"1": {}, long: {}}, frames={})

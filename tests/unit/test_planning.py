@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clips.fingerprint import fingerprint
-from service.clips.frames import FrameRules
+from service.clips.frames import DEFAULT_FRAME_RULES, FrameRules
 from service.clips.models import ClipRequest, ClipStatus, FailureKind, Fingerprint, TaskUUID
-from service.clips.planning import choose, duration_s, plan, scene_order
+from service.clips.planning import choose, duration_s, frame_problems, plan, scene_order
 from service.clips.prompts import PromptRules
 from tests.builders import NOON, PROJECT_ID, SETTINGS, clip, failed, frames, project, request, succeeded
 
@@ -239,3 +239,21 @@ def test_going_back_to_one_scenes_earlier_clip_places_the_new_ones_beside_it() -
     chosen = choose(PROJECT_ID, requests, [kept], others, randbelow, NOON)
     assert chosen[1] == kept
     assert chosen[0].task_uuid < kept.task_uuid < chosen[2].task_uuid
+
+
+def test_url_of_a_frame_that_is_longer_than_any_is_a_problem_of_its_scene() -> None:
+    pair = frames(1)["1"]
+    told = frame_problems(
+        project(frames={"1": {**pair, "last_frame": f"https://x.example/{'ü' * 2100}"}, "2": pair}),
+        DEFAULT_FRAME_RULES,
+    )
+    assert told == {
+        "1": "last_frame is longer than 4,096 bytes: upload the image, or use a shorter URL",
+        "2": None,
+    }
+
+
+def test_key_of_a_scene_that_no_index_has_room_for_is_a_problem_of_its_scene() -> None:
+    key = "a" * 201
+    told = frame_problems(project(frames={key: frames(1)["1"]}), DEFAULT_FRAME_RULES)
+    assert told == {key: "the scene's key has 201 characters, and 200 are the most: rename it"}

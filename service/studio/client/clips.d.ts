@@ -352,7 +352,8 @@ export interface Clips {
   duplicate(projectId: string): Promise<string>;
   /**
    * Deletes a project with a way back: it is hidden until `restore`, every other call about it rejects with
-   * "project_deleted", and clips that are under way are still made. A watch of it ends by `onError`.
+   * "project_deleted", and clips that are under way are still made. A watch of it ends by `onError`, as does that of a
+   * project that can't be read any more ("project_unreadable").
    */
   remove(projectId: string): Promise<{ id: string; deleted_at: string }>;
   /** Brings a deleted project back as it was; gives its id. */

@@ -21,6 +21,8 @@ const REFUSED_CALLS = {
   project_busy:
     "The project's earlier clips are being looked for just now, so nothing was bought. Try again in a minute.",
   project_deleted: "This project was deleted. It can be restored in the list of deleted projects.",
+  project_unreadable:
+    "This project was stored in a form that can't be shown. Store it anew from where it was made, or delete it in the list of projects.",
   // Something before the service answered, in no words of its own.
   http_error: "The service can't answer just now. Try again in a minute.",
   clip_not_ready: "This scene has no finished clip.",
