@@ -90,7 +90,7 @@ inline arrives() {
     fi
 }
 
-/* Runware is asked. Its results may leave out any job; its archive none whose grace is over. */
+/* Runware is asked. Its results may leave out any job; its archive, after the grace, only one that runs. */
 inline look(ask_archive) {
     if
     :: told = UNCLEAR
