@@ -80,7 +80,7 @@ STATES = [
 def _after(saw: str, sent: int, outcome: Outcome, by: SettledBy) -> tuple[str, int]:
     before = _clip_of(saw, sent)
     if isinstance(outcome, Expired):
-        # It was looked at as it is; or while it had no room, and has been sent since unless it has none still.
+        # Looked at as it is, or while it had no room, and has been sent since unless it still has none.
         as_seen = outcome.failure.kind.presumed or saw == "NO_ROOM"
         outcome = replace(outcome, sends=before.sends if as_seen else before.sends - 1)
     after = transition(before, outcome, by, LATE, POLICY)
