@@ -144,7 +144,7 @@ def needs_trace(clip: Clip, answered: Outcome, now: datetime, policy: Policy) ->
 
     Only a task of which there is no record either, after the grace time, was lost on its way.
     """
-    return is_missing(answered) and clip.status is ClipStatus.SUBMITTING and _grace_is_over(clip, now, policy)
+    return is_missing(answered) and clip.status is ClipStatus.SUBMITTING and grace_is_over(clip, now, policy)
 
 
 def weighed(clip: Clip, answered: Outcome, traced: Outcome | None) -> Outcome:
@@ -154,6 +154,8 @@ def weighed(clip: Clip, answered: Outcome, traced: Outcome | None) -> Outcome:
     presumed to be the end, no more. Without a look into the archive, a task that was never acknowledged is
     not unknown, but absent.
     """
+    if isinstance(traced, Failed):
+        traced = replace(traced, of_one_send=True)
     if traced is not None:
         return after_unclear_send(traced) if clip.sends - clip.throttled > 1 else traced
     if clip.status is ClipStatus.SUBMITTING and isinstance(answered, Unknown):
@@ -169,7 +171,7 @@ def may_send_again(clip: Clip, now: datetime, policy: Policy) -> bool:
     return (
         clip.status is ClipStatus.SUBMITTING
         and clip.sends - clip.throttled < policy.max_sends
-        and _grace_is_over(clip, now, policy)
+        and grace_is_over(clip, now, policy)
         and not is_over(clip, now, policy)
     )
 
@@ -209,10 +211,9 @@ def _plural(count: int, unit: str) -> str:
 
 
 def _said_of_one_send(clip: Clip, outcome: Outcome, by: SettledBy) -> Outcome:
-    """Give what a submission's answer is worth: another copy may have sent the task meanwhile."""
-    if by is not SettledBy.SUBMISSION or clip.sends - clip.throttled <= 1:
-        return outcome
-    return after_unclear_send(outcome)
+    """Give what the answer to one send is worth: another copy may have sent the task meanwhile."""
+    of_one_send = by is SettledBy.SUBMISSION or (isinstance(outcome, Failed) and outcome.of_one_send)
+    return after_unclear_send(outcome) if of_one_send and clip.sends - clip.throttled > 1 else outcome
 
 
 def _outweighs_presumption(outcome: Outcome) -> bool:
@@ -221,7 +222,8 @@ def _outweighs_presumption(outcome: Outcome) -> bool:
     return isinstance(outcome, Succeeded | Reopened)
 
 
-def _grace_is_over(clip: Clip, now: datetime, policy: Policy) -> bool:
+def grace_is_over(clip: Clip, now: datetime, policy: Policy) -> bool:
+    """Whether all that was sent of the clip's task has arrived, and shows in Runware's archive, by now."""
     if clip.send_after is not None:
         return now >= clip.send_after
     return now - (clip.last_sent_at or clip.submitted_at) >= policy.submission_grace
@@ -233,7 +235,7 @@ def _taken(clip: Clip) -> Clip:
 
 def _unknown(clip: Clip, failure: Failure, by: SettledBy, now: datetime, policy: Policy) -> Clip:
     if clip.status is ClipStatus.SUBMITTING:
-        if clip.sends - clip.throttled < policy.max_sends or not _grace_is_over(clip, now, policy):
+        if clip.sends - clip.throttled < policy.max_sends or not grace_is_over(clip, now, policy):
             return clip
         message = f"Sent {clip.sends} times, and Runware does not know the task. Retry the clip."
         return _settled(clip, by, now, failure=Failure(FailureKind.LOST, "notAccepted", message))

@@ -20,10 +20,14 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The provider said that there will be no video."""
+    """The provider said that there will be no video.
+
+    `of_one_send`: the last response to the task is all that is known, which need not be the only one.
+    """
 
     failure: Failure
     cost_usd: float | None = None
+    of_one_send: bool = False
 
 
 @dataclass(frozen=True, slots=True)

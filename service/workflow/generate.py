@@ -297,9 +297,9 @@ class Generator:
         presumed = _in_doubt(attempts)
         if not presumed:
             return _Doubts(attempts)
+        asked_at = self.clock()
         found = await self.inquiry.look_twice(list(presumed.values()))
-        now = self.clock()
-        decided = {task: decide(clip, found[task], now, self.policy) for task, clip in presumed.items()}
+        decided = {task: decide(clip, found[task], asked_at, self.policy) for task, clip in presumed.items()}
         await self.settler.settle(
             [
                 Event(task, decision, SettledBy.CHECK)

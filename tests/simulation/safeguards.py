@@ -179,7 +179,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
     Safeguard(
         "grace: nothing is sent again before its time",
         _change(
-            f"{_LIFECYCLE}:_grace_is_over",
+            f"{_LIFECYCLE}:grace_is_over",
             "return now - (clip.last_sent_at or clip.submitted_at) >= policy.submission_grace",
             "return True",
         ),

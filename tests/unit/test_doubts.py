@@ -1,5 +1,6 @@
 """What a retry may buy in place of a clip that only presumably failed."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -33,6 +34,15 @@ OWN_WORDS: list[Outcome] = [
 @pytest.mark.parametrize("now", [EARLY, LATE])
 def test_task_without_a_trace_is_bought_again_at_once_without_a_warning(now: datetime) -> None:
     assert decide(IN_DOUBT, NO_TRACE, now, POLICY) == BuyAgain()
+
+
+def test_nothing_is_bought_while_the_last_send_may_be_on_its_way() -> None:
+    sent_at = NOON + timedelta(minutes=30)
+    just_sent = replace(IN_DOUBT, sends=2, last_sent_at=sent_at)
+    early = decide(just_sent, NO_TRACE, sent_at + timedelta(seconds=59), POLICY)
+    assert isinstance(early, Wait)
+    assert "a moment ago" in early.reason
+    assert decide(just_sent, NO_TRACE, sent_at + timedelta(seconds=60), POLICY) == BuyAgain()
 
 
 @pytest.mark.parametrize("word", OWN_WORDS)

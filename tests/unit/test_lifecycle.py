@@ -218,11 +218,28 @@ def test_task_that_was_never_acknowledged_is_unknown_only_by_the_archives_word()
 
 
 def test_archived_refusal_is_the_end_of_a_task_that_was_sent_once_and_presumed_if_twice() -> None:
-    assert weighed(clip(sends=1), Absent(), FAILURE) == FAILURE
+    once = weighed(clip(sends=1), Absent(), FAILURE)
+    assert moved(clip(sends=1), once).failure == FAILURE.failure
     twice = weighed(clip(sends=2), Absent(), FAILURE)
     assert isinstance(twice, Failed)
     assert twice.failure.kind is FailureKind.LOST
-    assert weighed(clip(sends=2, throttled=1), Absent(), FAILURE) == FAILURE
+    assert weighed(clip(sends=2, throttled=1), Absent(), FAILURE) == once
+
+
+def test_archived_refusal_is_presumed_only_where_another_copy_has_sent_the_task_since() -> None:
+    seen_before = weighed(clip(sends=1), Absent(), FAILURE)
+    assert moved(clip(sends=2), seen_before).presumed_failed
+    assert not moved(clip(sends=2), FAILURE).presumed_failed
+
+
+def test_clip_that_was_sent_since_its_last_look_is_not_told_that_nothing_was_taken() -> None:
+    no_room = at_deadline(clip(sends=1, throttled=1), Absent(), LATE, POLICY)
+    ended = moved(clip(sends=1, throttled=1), no_room, at=LATE)
+    assert (ended.status, ended.presumed_failed) == (ClipStatus.FAILED, False)
+    assert after(clip(sends=2, throttled=1), no_room, at=LATE) is Refusal.NOTHING_NEW
+    assert (
+        after(clip(status=ClipStatus.PENDING, sends=2, throttled=1), no_room, at=LATE) is Refusal.NOTHING_NEW
+    )
 
 
 @pytest.mark.parametrize(
