@@ -52,6 +52,7 @@ from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.settlement import Settler
 from service.workflow.submission import Submitter
+from service.workflow.turns import Turns
 from service.workflow.watch import Watcher
 
 log = structlog.get_logger(__name__)
@@ -131,7 +132,7 @@ async def submitting(
             clock,
             Past(store, video_model).estimates,
             batch_size=settings.runware_batch_size,
-            slots=asyncio.Semaphore(settings.runware_concurrency),
+            slots=Turns(settings.runware_concurrency),
         )
 
 
@@ -163,7 +164,7 @@ def build_app(settings: Settings, clock: Clock = utc_now) -> Starlette:
         clock,
         past.estimates,
         batch_size=settings.runware_batch_size,
-        slots=asyncio.Semaphore(settings.runware_concurrency),
+        slots=Turns(settings.runware_concurrency),
     )
     background = Background()
     interval = timedelta(seconds=settings.poll_interval_seconds)

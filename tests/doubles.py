@@ -45,8 +45,11 @@ class ScriptedProvider:
         self.requests += [clip.request for clip in clips]
         return self._answer(self.submitted, (clip.task_uuid for clip in clips))
 
-    async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+    async def ask(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str
+    ) -> Mapping[TaskUUID, Outcome]:
         assert within > timedelta(0)
+        assert whose
         if self.before_answer is not None:
             await self.before_answer()
         if self.first_outcomes:
@@ -55,8 +58,11 @@ class ScriptedProvider:
             return dict.fromkeys(task_uuids, outcome)
         return self._answer(self.asked, task_uuids)
 
-    async def trace(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+    async def trace(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str
+    ) -> Mapping[TaskUUID, Outcome]:
         assert within > timedelta(0)
+        assert whose
         self.traced += task_uuids
         return dict.fromkeys(task_uuids, self.archived)
 

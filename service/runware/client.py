@@ -29,6 +29,7 @@ from service.runware.callbacks import CallbackURLs
 from service.runware.frames import Frames
 from service.runware.results import URLCheck
 from service.runware.tasks import Task, account_task, archive_task, status_task, video_task
+from service.workflow.turns import Turns
 
 _Question = Callable[[TaskUUID], Task]
 _Read = Callable[[Sequence[TaskUUID], Reply, URLCheck], Answer]
@@ -37,6 +38,8 @@ _SUBMIT_BACK_OFF_FOR = timedelta(seconds=25)
 # A question is asked again by the next tick anyway.
 _ASK_BACK_OFF_FOR = timedelta(seconds=5)
 _ACCOUNT_WITHIN = timedelta(seconds=5)
+# Whose turn it is to ask, where it is about no clips.
+_ITS_OWN = "account"
 # Far beyond the answer to the largest batch, unless Runware's archive gives back the frames that went along.
 _MAX_ANSWER_BYTES = 64 * 2**20
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -67,9 +70,9 @@ class RunwareClient:
     """Speaks to Runware's API: many tasks a request, `ask_concurrency` requests of `ask` at a time.
 
     `ask` has slots of its own, so that a Runware that hangs on them does not keep submissions
-    waiting; how many submissions there are at a time is the caller's affair. A submission ends after
-    `submit_within`, whatever it has come to. Backs off on 408, 429 and 5xx with full jitter, up to eight
-    seconds, or for longer where `Retry-After` says so.
+    waiting; those who ask get them in turn. How many submissions there are at a time is the caller's affair.
+    A submission ends after `submit_within`, whatever it has come to. Backs off on 408, 429 and 5xx with full
+    jitter, up to eight seconds, or for longer where `Retry-After` says so.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class RunwareClient:
         self._url = url
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept-Encoding": "identity"}
         self._batch_size = batch_size
-        self._ask_slots = asyncio.Semaphore(ask_concurrency)
+        self._ask_slots = Turns(ask_concurrency)
         self._submit_within = submit_within
         self._callbacks = callbacks
         self._frames = frames
@@ -128,13 +131,17 @@ class RunwareClient:
                 await self._send(clips, outcomes)
         return await self._settle_credit(outcomes)
 
-    async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+    async def ask(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str
+    ) -> Mapping[TaskUUID, Outcome]:
         """Ask how jobs stand, in batches; an outcome for each, `Unclear` where none came in time."""
-        return await self._ask(task_uuids, within, status_task, read_status)
+        return await self._ask(task_uuids, within, whose, status_task, read_status)
 
-    async def trace(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+    async def trace(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str
+    ) -> Mapping[TaskUUID, Outcome]:
         """Ask Runware's archive for tasks; `Unknown` for each of which there is no record."""
-        return await self._ask(task_uuids, within, archive_task, read_archive)
+        return await self._ask(task_uuids, within, whose, archive_task, read_archive)
 
     async def account(self, within: timedelta) -> Account | str:
         """Ask how the account stands; gives the reason in place of that where there is no answer."""
@@ -144,7 +151,7 @@ class RunwareClient:
     async def exchange(self, tasks: Sequence[Task], within: timedelta) -> Reply | str:
         """Send tasks once, in one request; gives the answer unread, or the reason why there is none."""
         try:
-            async with asyncio.timeout(within.total_seconds()), self._ask_slots:
+            async with asyncio.timeout(within.total_seconds()), self._ask_slots.slot(_ITS_OWN):
                 return await self._post(tasks)
         except (TimeoutError, _NoAnswer) as error:
             return str(error) or "Runware did not answer in time"
@@ -175,7 +182,7 @@ class RunwareClient:
         return {task: after_balance(outcome, balance) for task, outcome in outcomes.items()}
 
     async def _ask(
-        self, task_uuids: Sequence[TaskUUID], within: timedelta, task: _Question, read: _Read
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str, task: _Question, read: _Read
     ) -> Mapping[TaskUUID, Outcome]:
         outcomes: dict[TaskUUID, Outcome] = dict.fromkeys(
             task_uuids, Unclear("Runware did not answer in time")
@@ -183,7 +190,7 @@ class RunwareClient:
         batches = [task_uuids[i : i + self._batch_size] for i in range(0, len(task_uuids), self._batch_size)]
 
         async def exchange(batch: Sequence[TaskUUID]) -> Answer:
-            return await self._ask_batch(batch, task, read)
+            return await self._ask_batch(batch, whose, task, read)
 
         with suppress(TimeoutError):
             async with asyncio.timeout(within.total_seconds()), asyncio.TaskGroup() as group:
@@ -241,13 +248,13 @@ class RunwareClient:
         unanswered = answer.refusal or Unclear("Runware did not answer the question")
         return {task: answer.outcomes.get(task, unanswered) for task in task_uuids}
 
-    async def _ask_batch(self, batch: Sequence[TaskUUID], task: _Question, read: _Read) -> Answer:
+    async def _ask_batch(self, batch: Sequence[TaskUUID], whose: str, task: _Question, read: _Read) -> Answer:
         found: dict[TaskUUID, Outcome] = {}
         waiting = batch
         try:
             async for attempt in self._back_off(_ASK_BACK_OFF_FOR):
                 with attempt:
-                    async with self._ask_slots:
+                    async with self._ask_slots.slot(whose):
                         reply = await self._post([task(task_uuid) for task_uuid in waiting])
                     answer = read(waiting, reply, self._check)
                     if reply.busy:

@@ -81,8 +81,8 @@ _INSERT_CLIP = """
     WHERE NOT EXISTS (SELECT 1 FROM clips WHERE fingerprint = :fingerprint AND status <> 'failed')
     ON CONFLICT DO NOTHING
 """
-_STANDING_CLIP = """
-    SELECT * FROM clips WHERE fingerprint = :fingerprint AND (attempt = :attempt OR status <> 'failed')
+# As `clips.planning.standing_order` has it, and the view `clip_places`.
+_FIRST_OF_THESE = """
     ORDER BY
         status = 'succeeded' DESC,
         CASE WHEN status = 'succeeded' THEN settled_at END,
@@ -90,6 +90,15 @@ _STANDING_CLIP = """
         status <> 'failed' DESC,
         attempt DESC
     LIMIT 1
+"""
+_STANDING_CLIP = """
+    SELECT * FROM clips WHERE fingerprint = :fingerprint AND (attempt = :attempt OR status <> 'failed')
+    {first}
+""".replace("{first}", _FIRST_OF_THESE)
+# What has ended may be shown otherwise once it is saved; the rest is pending before and after.
+_ENDED = """
+    SELECT task_uuid FROM clips
+    WHERE task_uuid IN (SELECT value FROM json_each(?)) AND status IN ('succeeded', 'failed')
 """
 _MAKE_CURRENT = """
     UPDATE clips SET superseded = fingerprint <> :fingerprint
@@ -226,15 +235,19 @@ _NEWS = """
     SELECT projects.id, sequence, edited, asked.value AS since
     FROM json_each(?) AS asked JOIN projects ON projects.id = asked.key WHERE sequence > asked.value
 """
+# Each changed scene's clip is looked up by itself: the view of places would number all of the project's.
 _CHANGED_CLIPS = """
-    SELECT clips.*, changed.sequence AS scene_sequence FROM clip_places AS places
-    JOIN (
+    WITH changed AS MATERIALIZED (
         SELECT scene, max(sequence) AS sequence FROM clips
         WHERE project_id = :project_id AND sequence > :since GROUP BY scene
-    ) AS changed ON changed.scene = places.scene
-    JOIN clips ON clips.task_uuid = places.task_uuid
-    WHERE places.project_id = :project_id AND place = 1
-"""
+    )
+    SELECT clips.*, changed.sequence AS scene_sequence
+    FROM changed CROSS JOIN clips ON clips.task_uuid = (
+        SELECT task_uuid FROM clips AS places
+        WHERE project_id = :project_id AND places.scene = changed.scene AND NOT superseded
+        {first}
+    )
+""".replace("{first}", _FIRST_OF_THESE)
 _PAST_CLIPS = """
     SELECT
         json_extract(request, '$.settings.model') AS model,
@@ -487,8 +500,11 @@ class SQLiteStore:
         """Store changed clips in one write, each only if its `version` is still the stored one."""
 
         def write(db: sqlite3.Connection) -> Collection[TaskUUID]:
+            tasks = json.dumps([clip.task_uuid for clip in changed])
+            ended = {row["task_uuid"] for row in db.execute(_ENDED, [tasks])}
             saved = [clip for clip in changed if db.execute(_UPDATE_CLIP, clip_state(clip)).rowcount]
-            _write_projections(db, {clip.project_id for clip in saved}, now)
+            shown = {one.project_id for one in saved if one.status.settled or one.task_uuid in ended}
+            _write_projections(db, shown, now)
             return {clip.task_uuid for clip in saved}
 
         return await self._writer.run(write)

@@ -58,7 +58,7 @@ class Checker:
         if open_clips and self._may_ask(project_id):
             self._asking.add(project_id)
             try:
-                outcomes = await self.inquiry.look(open_clips, _ASK_WITHIN)
+                outcomes = await self.inquiry.look(open_clips, _ASK_WITHIN, project_id)
             finally:
                 self._asking.discard(project_id)
             await self.settler.settle(events_of(outcomes, SettledBy.CHECK))
@@ -72,7 +72,7 @@ class Checker:
             return earlier
         self._asking.add(project.id)
         try:
-            outcomes = await self.inquiry.look_up(pending, _ASK_WITHIN)
+            outcomes = await self.inquiry.look_up(pending, _ASK_WITHIN, project.id)
         finally:
             self._asking.discard(project.id)
         ends = {task: end for task, outcome in outcomes.items() if (end := ended(outcome)) is not None}

@@ -298,7 +298,7 @@ class Generator:
         if not presumed:
             return _Doubts(attempts)
         asked_at = self.clock()
-        found = await self.inquiry.look_twice(list(presumed.values()))
+        found = await self.inquiry.look_twice(list(presumed.values()), project_id)
         decided = {task: decide(clip, found[task], asked_at, self.policy) for task, clip in presumed.items()}
         await self.settler.settle(
             [

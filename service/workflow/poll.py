@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from service.clips.fairness import in_turn
 from service.clips.lifecycle import (
     Policy,
     Refusal,
@@ -45,6 +46,8 @@ _CLAIM_LIMIT = 1000
 _LEASE_SHARE_OF_INTERVAL = 0.8
 # For each of a round's two questions, so that the poller is seen to live however Runware hangs.
 _ASK_WITHIN = timedelta(seconds=25)
+# Whose questions they are: a person who has one project checked need not wait for all of these.
+_ITS_OWN = "poller"
 _STALLED_AFTER = timedelta(minutes=1)
 # Ticks in a row: one or two are the store's restart.
 _FAILING_FROM = 3
@@ -118,7 +121,7 @@ class Poller:
                 more = True
                 while more:
                     clips = await self._claim(started)
-                    await self._look_at(clips)
+                    await self._look_at(in_turn(clips))
                     self._worked_at = self.monotonic()
                     more = len(clips) == _CLAIM_LIMIT
                 self._failed_ticks = 0
@@ -144,7 +147,7 @@ class Poller:
         # Runware is asked for a task without room, too, before that is sent again: a proxy may have repeated
         # the request, and handed on the refusal of the second copy.
         asked = [clip for clip in clips if not awaits_room(clip) or may_send_again(clip, now, self.policy)]
-        outcomes = await self.inquiry.look(asked, _ASK_WITHIN)
+        outcomes = await self.inquiry.look(asked, _ASK_WITHIN, _ITS_OWN)
         now = self.clock()
         events: list[Event] = []
         send_again: list[Clip] = []

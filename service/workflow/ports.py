@@ -237,13 +237,18 @@ class Provider(Protocol):
         Frames that the provider can't fetch are read now. Failed, for a clip of which that is not possible.
         """
 
-    async def ask(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+    async def ask(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str
+    ) -> Mapping[TaskUUID, Outcome]:
         """Ask how these tasks stand; an outcome for each, Unclear for those not answered in time.
 
-        Absent, for a task that the answer does not mention: that proves nothing.
+        Those who ask at once take turns by `whose` questions they are. Absent, for a task that the answer
+        does not mention: that proves nothing.
         """
 
-    async def trace(self, task_uuids: Sequence[TaskUUID], within: timedelta) -> Mapping[TaskUUID, Outcome]:
+    async def trace(
+        self, task_uuids: Sequence[TaskUUID], within: timedelta, whose: str
+    ) -> Mapping[TaskUUID, Outcome]:
         """Look for these tasks in the archive of all that was ever sent; Unknown for each of no record.
 
         The last response to the task counts: an outcome, or Acknowledged, if only the request is known.

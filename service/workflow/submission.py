@@ -11,6 +11,7 @@ from service.clips.models import Clip, ClipRequest, SettledBy, TaskUUID
 from service.clips.outcomes import Acknowledged, Outcome, Succeeded, Throttled, Unclear, VideoRefused
 from service.workflow.ports import Clock, Provider, Store
 from service.workflow.settlement import Settler, events_of
+from service.workflow.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -25,9 +26,10 @@ MAX_FRAME_BYTES = 8_000_000
 class Submitter:
     """Sends clips' tasks to the provider, the ledger's entry always ahead of the money.
 
-    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together. The frames
-    that go along with a batch have `MAX_FRAME_BYTES` at most, unless one clip's have more. The log says of
-    each clip that it was submitted, or that this is unclear; the settler says of one that it failed.
+    Batches of `batch_size` tasks; `slots` bounds how many are under way, over all calls together, and they
+    go from project to project. The frames that go along with a batch have `MAX_FRAME_BYTES` at most, unless
+    one clip's have more. The log says of each clip that it was submitted, or that this is unclear; the
+    settler says of one that it failed.
     """
 
     store: Store
@@ -36,7 +38,7 @@ class Submitter:
     clock: Clock
     estimates: Estimates
     batch_size: int
-    slots: asyncio.Semaphore
+    slots: Turns
 
     async def submit(self, clips: Sequence[Clip]) -> None:
         """Send every clip's task and store what came of it; returns when all answers are in.
@@ -66,7 +68,7 @@ class Submitter:
     async def _submit_batch(
         self, clips: Sequence[Clip], estimates_usd: Mapping[TaskUUID, float | None]
     ) -> None:
-        async with self.slots:
+        async with self.slots.slot(clips[0].project_id):
             batch = await self._marked_as_sent(clips)
             if not batch:
                 return

@@ -37,6 +37,7 @@ from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft, Store
 from service.workflow.settlement import Event, Settler
 from service.workflow.submission import Submitter
+from service.workflow.turns import Turns
 from tests.builders import PLANNER, FixedClock, frames
 from tests.contract.conftest import Edit
 from tests.doubles import NO_TRACE, ScriptedProvider
@@ -97,7 +98,7 @@ async def playing(store: Store, **draft: Any) -> AsyncIterator[Scene]:
         clock,
         Past(store, video_model).estimates,
         batch_size=25,
-        slots=asyncio.Semaphore(4),
+        slots=Turns(4),
     )
     inquiry = Inquiry(provider, clock, policy, sleep)
     interval = timedelta(seconds=10)

@@ -202,7 +202,7 @@ async def test_archive_that_gives_back_more_than_is_read_is_asked_for_fewer_at_a
         return web.json_response({"data": [{**tasks[0], "request": [{}], "response": {"data": []}}]})
 
     async with speaking_to(handler) as (client, fake):
-        traced = await client.trace(ids(clips), timedelta(seconds=30))
+        traced = await client.trace(ids(clips), timedelta(seconds=30), "poller")
     assert [len(tasks) for tasks in fake.requests] == [4, 2, 1, 1, 2, 1, 1]
     assert set(traced) == set(ids(clips))
     assert Unclear not in kinds_of(traced)
@@ -356,7 +356,7 @@ async def test_jobs_own_end_is_read_from_an_answer_of_any_status_and_the_others_
         return web.json_response({"data": [{**task, "status": "processing"} for task in tasks]})
 
     async with speaking_to(handler) as (client, fake):
-        outcomes = await client.ask(ids(clips), WITHIN)
+        outcomes = await client.ask(ids(clips), WITHIN, "poller")
         assert [type(outcomes[task]) for task in ids(clips)] == [Failed, Acknowledged, Acknowledged]
         assert [len(tasks) for tasks in fake.requests] == [3, 2]
 
@@ -423,7 +423,7 @@ async def test_questions_go_out_in_batches_and_no_more_at_a_time_than_allowed() 
         return acks(tasks)
 
     async with speaking_to(handler, batch_size=10, ask_concurrency=3) as (client, fake):
-        outcomes = await client.ask(ids(some_clips(95)), WITHIN)
+        outcomes = await client.ask(ids(some_clips(95)), WITHIN, "poller")
         assert kinds_of(outcomes) == {Acknowledged}
         assert sorted(map(len, fake.requests)) == [5, *[10] * 9]
         assert fake.most_at_once == 3
@@ -436,7 +436,7 @@ async def test_hanging_questions_do_not_keep_a_submission_waiting() -> None:
         return acks(tasks)
 
     async with speaking_to(handler, ask_concurrency=1) as (client, _):
-        asking = asyncio.create_task(client.ask(ids(some_clips(100)), timedelta(seconds=1)))
+        asking = asyncio.create_task(client.ask(ids(some_clips(100)), timedelta(seconds=1), "poller"))
         await asyncio.sleep(0.1)
         assert kinds_of(await asyncio.wait_for(client.submit(some_clips(3)), 0.8)) == {Acknowledged}
         assert kinds_of(await asking) == {Unclear}
@@ -451,7 +451,7 @@ async def test_answers_that_came_before_the_time_was_over_are_kept() -> None:
         return acks(tasks)
 
     async with speaking_to(handler, batch_size=10) as (client, _):
-        outcomes = await client.ask(ids(clips), timedelta(seconds=0.5))
+        outcomes = await client.ask(ids(clips), timedelta(seconds=0.5), "poller")
         assert [type(outcomes[task]) for task in ids(clips)] == [Acknowledged] * 10 + [Unclear] * 10
 
 
@@ -498,7 +498,7 @@ async def test_endless_or_compressed_answer_is_no_answer() -> None:
 
     for handler in (endless, compressed):
         async with speaking_to(handler) as (client, _):
-            assert kinds_of(await client.ask(ids(some_clips(1)), WITHIN)) == {Unclear}
+            assert kinds_of(await client.ask(ids(some_clips(1)), WITHIN, "poller")) == {Unclear}
 
 
 async def test_unknown_task_is_told_apart_from_no_answer() -> None:
@@ -506,5 +506,5 @@ async def test_unknown_task_is_told_apart_from_no_answer() -> None:
         return unknown(tasks)
 
     async with speaking_to(handler) as (client, _):
-        outcomes = await client.ask(ids(some_clips(30)), WITHIN)
+        outcomes = await client.ask(ids(some_clips(30)), WITHIN, "poller")
         assert {type(outcome).__name__ for outcome in outcomes.values()} == {"Unknown"}

@@ -31,6 +31,7 @@ from service.workflow.poll import Poller
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import Submitter
+from service.workflow.turns import Turns
 from tests.builders import NOON, VIDEO_URL, FixedClock, clip, failed, succeeded
 from tests.doubles import ScriptedProvider
 from tests.postgres import BARE, Postgres, running_postgres
@@ -471,7 +472,7 @@ async def test_pollers_of_three_copies_ask_about_each_clip_once_an_interval(
         clock,
         Past(store, video_model).estimates,
         batch_size=25,
-        slots=asyncio.Semaphore(4),
+        slots=Turns(4),
     )
     pollers = [
         Poller(store, inquiry, settler, submitter, Background(), clock, policy, interval, metrics)

@@ -37,6 +37,7 @@ from service.workflow.poll import Poller, PollerHealth
 from service.workflow.ports import ProjectDraft
 from service.workflow.settlement import Effect, Event, Settler
 from service.workflow.submission import MAX_FRAME_BYTES, Submitter
+from service.workflow.turns import Turns
 from tests.builders import PLANNER, VIDEO_URL, MovableClock, clip, frames
 from tests.doubles import ScriptedProvider, WatchedStore
 from tests.scrape import Scrape
@@ -103,7 +104,7 @@ async def running_parts(path: Path, interval: timedelta = timedelta(seconds=10))
             clock,
             Past(store, video_model).estimates,
             batch_size=25,
-            slots=asyncio.Semaphore(4),
+            slots=Turns(4),
         )
         background = Background()
         poller = Poller(store, inquiry, settler, submitter, background, clock, policy, interval, metrics)

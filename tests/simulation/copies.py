@@ -42,6 +42,7 @@ from service.workflow.projects import Projects
 from service.workflow.receive import Receiver
 from service.workflow.settlement import Settler
 from service.workflow.submission import Submitter
+from service.workflow.turns import Turns
 from service.workflow.watch import Update, Watcher
 from tests.builders import CATALOGUE
 from tests.simulation.runware import GOOD_HOST, Answer
@@ -165,7 +166,7 @@ class Copy:
             clock,
             Past(store, video_model).estimates,
             batch_size=scenario.batch_size,
-            slots=asyncio.Semaphore(scenario.slots),
+            slots=Turns(scenario.slots),
         )
         self.background = Background()
         self.interval = timedelta(seconds=scenario.interval_s)

@@ -195,7 +195,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
         "the archive is asked before anything is sent again",
         _change(
             "service.workflow.inquiry:Inquiry._ask",
-            "await self.provider.trace(missing, within) if missing else {}",
+            "await self.provider.trace(missing, within, whose) if missing else {}",
             "dict.fromkeys(missing, __import__('tests.doubles').doubles.NO_TRACE)",
         ),
         aims=("sending", "deadline"),
