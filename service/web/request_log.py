@@ -1,5 +1,6 @@
 """What stands around the calls: which origins may make them, and what log and metrics are told of each."""
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -28,6 +29,10 @@ _ERRORS_FROM = 400
 # nginx's own number for a caller who has gone before there was an answer. Nobody gets it.
 _BROKEN_OFF = 499
 _TOLD = ("project", "job")
+_STOPPING = (
+    "The service is stopping, and the call had not ended. What it had recorded goes on by itself. Call again "
+    "when the service is back."
+)
 
 
 class RequestMeter(Protocol):
@@ -89,6 +94,12 @@ class RequestLog:
                 raise
             message = "Something unexpected went wrong; the log says what. The call may be repeated."
             await error_response(500, message, "internal_error")(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            # The server does this to what goes on after its time to stop, and nobody else. Raised further, it
+            # would be logged as a defect, and answered by a bare 500.
+            log.warning("request broken off: the service is stopping", method=scope["method"], path=path)
+            if not status:
+                await error_response(503, _STOPPING, "store_unavailable")(scope, receive, send_and_note)
         seconds = time.perf_counter() - started
         # The router leaves it there, for a call by a wrong method too.
         route = scope.get("route")

@@ -71,6 +71,8 @@ class People:
     async def _post(self, world: World, path: str, body: object) -> tuple[int, Answer]:
         try:
             status, answer = await world.post(path, body)
+        except aiohttp.ContentTypeError as error:
+            status, answer = error.status, {"error": error.message}
         except (aiohttp.ClientError, TimeoutError):
             status, answer = 0, {}
         self.answers[status] += 1
