@@ -1,10 +1,10 @@
 """Calls, ticks and edits at the worst moment, on each store: nothing is bought twice or outdated."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,10 +21,11 @@ from service.clips.models import (
     ProjectId,
     SceneKey,
     SettledBy,
+    TaskUUID,
 )
 from service.clips.outcomes import Absent, Acknowledged, Failed, Outcome, Succeeded, Throttled, Unclear
 from service.clips.ownership import Operator
-from service.errors import ProviderUnavailable
+from service.errors import ProviderUnavailable, StoreUnavailable
 from service.metrics import Metrics
 from service.runware.models import video_model
 from service.workflow.background import Background
@@ -467,3 +468,36 @@ async def test_clip_for_which_there_is_no_room_is_withdrawn_if_the_video_came_me
     (again,) = [one for one in attempts if one.attempt > 1]
     assert again.failure is not None
     assert (again.failure.kind, again.sends) == (FailureKind.WITHDRAWN, 1)
+
+
+async def test_attempt_is_withdrawn_even_if_nothing_comes_after_the_commit_of_the_late_video(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.generate()
+    await scene.time_out()
+    earlier, _ = await scene.clips()
+    scene.provider.outcome, scene.provider.before_submission = NO_TRACE, _no_room_from_now_on(scene)
+    await scene.generate()
+    save = scene.store.save
+
+    async def commit_and_break_off(changed: Sequence[Clip], now: datetime) -> Collection[TaskUUID]:
+        saved = await save(changed, now)
+        if any(clip.status is ClipStatus.SUCCEEDED for clip in changed):
+            raise StoreUnavailable("The answer is lost.")
+        return saved
+
+    monkeypatch.setattr(scene.store, "save", commit_and_break_off)
+    with pytest.raises(StoreUnavailable):
+        await scene.say(earlier, SUCCESS)
+    attempts = await scene.store.attempts(scene.project_id, {earlier.fingerprint})
+    assert [one.status for one in attempts if one.attempt == 1] == [ClipStatus.SUCCEEDED]
+    (again,) = [one for one in attempts if one.attempt > 1]
+    assert again.failure is not None
+    assert again.failure.kind is FailureKind.WITHDRAWN
+
+
+def _no_room_from_now_on(scene: Scene) -> Callable[[Sequence[Clip]], Awaitable[None]]:
+    async def answer(_clips: Sequence[Clip]) -> None:
+        scene.provider.outcome = NO_ROOM
+
+    return answer

@@ -130,9 +130,9 @@ SAFEGUARDS: Sequence[Safeguard] = (
         aims=("deadline", "throttled", "killed"),
         near=156,
         idle=(
-            "It is for a copy that is killed between the commit of the success and the withdrawal after it, "
-            "within a few milliseconds: no 200 seeds in a row are sure to meet that. That one of the two is "
-            "needed is seen where both are removed."
+            "It is for a copy that is killed between the commit of the success and the withdrawal after "
+            "it, within a few milliseconds: no 200 seeds in a row are sure to meet that. The contract suite "
+            "plays it (test_attempt_is_withdrawn_even_if_nothing_comes_after_the_commit_of_the_late_video)."
         ),
     ),
     Safeguard(
@@ -157,7 +157,7 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "late",
         ),
         aims=("deadline", "throttled", "network slow"),
-        near=196,
+        near=1835,
     ),
     Safeguard(
         "both withdrawals",
