@@ -40,6 +40,7 @@ async def scheduled(
     job = scheduler.add_job(
         run,
         "interval",
+        name="poll",
         seconds=interval.total_seconds(),
         # So that several copies that were started together do not ask together.
         jitter=interval.total_seconds() * _JITTER_SHARE_OF_INTERVAL,

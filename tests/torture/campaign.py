@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -70,28 +70,35 @@ async def run(
     """Have people store so many projects, each of so many scenes, and torture the house while they press."""
     async with standing_house(folder, database, sandbox=runware) as house:
         people = People(house, seed=1)
-        for _ in range(projects):
-            await people.store(scenes)
         async with asyncio.TaskGroup() as group:
             pressing = [group.create_task(people.press_on()) for _ in range(_PEOPLE)]
-            first = [group.create_task(people.make(project_id)) for project_id in people.projects]
-            tally = await torture(
-                house, people, kills=kills, clips=projects * scenes, trouble_seconds=trouble_seconds
-            )
-            await asyncio.gather(*first)
+
+            async def ask_for(share: int) -> None:
+                for _ in range(share):
+                    group.create_task(people.make(await people.store(scenes)))
+
+            shares = [projects * (n + 1) // kills - projects * n // kills for n in range(kills)]
+            tally = await torture(house, people, ask_for, shares, scenes, trouble_seconds)
             for person in pressing:
                 person.cancel()
         return await quiet(house, people, tally)
 
 
 async def torture(
-    house: House, people: People, *, kills: int, clips: int, trouble_seconds: float, seed: int = 1
+    house: House,
+    people: People,
+    ask_for: Callable[[int], Coroutine[None, None, None]],
+    shares: Sequence[int],
+    scenes: int,
+    trouble_seconds: float,
+    seed: int = 1,
 ) -> Tally:
-    """Kill, stop and trouble, spread over the work until so many `clips` have ended; gives what was done."""
+    """For each share of the projects: have it asked for, and kill, stop and trouble in the midst of it."""
     chance, tally = random.Random(seed), Tally()
     troubles = list(house.database.troubles().items())
-    for number in range(1, kills + 1):
-        await until_ended(house, clips * number // (kills + 2))
+    for number, share in enumerate(shares, start=1):
+        await ask_for(share)
+        await until_ended(house, house.ended + share * scenes // 3)
         match number % 4:
             case 0:
                 # Both at once: nobody is left to go on.

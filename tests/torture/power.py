@@ -37,7 +37,7 @@ class ForgetfulDisk:
 
 def built_library(folder: Path) -> Path | None:
     """Compile the library that does it; None where there is no compiler."""
-    compiler = shutil.which("cc")
+    compiler = shutil.which("gcc")
     if compiler is None:
         return None
     library = folder / "forgetful.so"

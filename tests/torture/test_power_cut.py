@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.missing import give_up
 from tests.process import environment
 from tests.torture.campaign import quiet, until_ended
 from tests.torture.databases import SQLiteDatabase
@@ -37,7 +38,7 @@ os.kill(os.getpid(), 9)
 def disk(tmp_path: Path) -> ForgetfulDisk:
     library = built_library(tmp_path)
     if library is None:
-        pytest.skip("no C compiler: apt-get install gcc libc6-dev")
+        give_up("The disk that forgets is compiled by gcc: apt-get install gcc libc6-dev.")
     return ForgetfulDisk(tmp_path / "database", library)
 
 
