@@ -104,6 +104,12 @@ def _host_pattern(pattern: str) -> str:
     return pattern
 
 
+def _file(path: Path) -> Path:
+    if path.name in ("", ".."):
+        raise ValueError("write the path of a file, such as /data/clips.db, not of a folder")
+    return path
+
+
 HttpURL = Annotated[str, AfterValidator(http_url)]
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 CommaSeparated = (NoDecode, BeforeValidator(_split))
@@ -124,7 +130,7 @@ class DatabaseSettings(BaseSettings):
     supabase_service_role_key: Annotated[SecretStr, AfterValidator(_service_role_key)] | None = Field(
         default=None, description="The project's service_role or secret key; goes with SUPABASE_URL."
     )
-    database_path: Path = Field(
+    database_path: Annotated[Path, AfterValidator(_file)] = Field(
         Path("clips.db"), description="File of the embedded database; not used with SUPABASE_URL."
     )
 

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -30,6 +31,7 @@ from service.clips.outcomes import (
     Throttled,
     Unclear,
     Unknown,
+    Unwanted,
     VideoRefused,
 )
 from tests.builders import NOON, VIDEO_URL, clip, failed, succeeded
@@ -350,27 +352,65 @@ def test_video_at_a_refused_host_is_named_when_time_is_over() -> None:
     assert "VIDEO_HOSTS" in end.failure.message
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(OUTCOMES), st.sampled_from(SettledBy), st.integers(min_value=0, max_value=4000)
-        ),
-        max_size=30,
-    )
+ANY_OUTCOMES = st.sampled_from([*OUTCOMES, Reopened(), Superfluous(), Unwanted()]) | st.builds(
+    Failed,
+    st.builds(Failure, st.sampled_from(FailureKind), st.just("code"), st.just("Why.")),
+    st.sampled_from([None, 0.0, 0.8]),
+    of_one_send=st.booleans(),
 )
-def test_whatever_comes_in_whatever_order_a_video_once_there_stays(
-    history: list[tuple[Outcome, SettledBy, int]],
-) -> None:
-    current, seconds = clip(), 0
+STARTS = st.sampled_from(
+    [
+        *(clip(), clip(status=ClipStatus.PENDING), succeeded(clip()), clip(sends=2, throttled=1)),
+        *(failed(clip(sends=1), kind) for kind in FailureKind),
+    ]
+)
+HISTORIES = st.lists(
+    st.tuples(ANY_OUTCOMES, st.sampled_from(SettledBy), st.integers(min_value=0, max_value=4000)), max_size=30
+)
+
+
+def run_through(
+    start: Clip, history: list[tuple[Outcome, SettledBy, int]]
+) -> Iterator[tuple[Clip, Outcome, Clip]]:
+    """Give each change with the clips before and after it; time goes on by the pauses, in seconds."""
+    current, seconds = start, 0
     for outcome, by, pause in history:
         seconds += pause
         result = transition(current, outcome, by, NOON + timedelta(seconds=seconds), POLICY)
-        if isinstance(result, Refusal):
-            continue
-        assert result != current
-        assert current.status is not ClipStatus.SUCCEEDED
-        assert not (current.status is ClipStatus.PENDING and result.status is ClipStatus.SUBMITTING)
+        if isinstance(result, Clip):
+            yield current, outcome, result
+            current = result
+
+
+@given(STARTS, HISTORIES)
+def test_whatever_comes_in_whatever_order_a_video_once_there_stays(
+    start: Clip, history: list[tuple[Outcome, SettledBy, int]]
+) -> None:
+    for before, _, result in run_through(start, history):
+        assert result != before
+        assert before.status is not ClipStatus.SUCCEEDED
+        assert not (before.status is ClipStatus.PENDING and result.status is ClipStatus.SUBMITTING)
         assert (result.status is ClipStatus.SUCCEEDED) == (result.video_url is not None)
         assert (result.status is ClipStatus.FAILED) == (result.failure is not None)
-        assert result.status.settled == (result.settled_at is not None)
-        current = result
+        assert result.status.settled == (result.settled_at is not None) == (result.settled_by is not None)
+
+
+@given(STARTS, HISTORIES)
+def test_first_end_wins_unless_it_was_presumed_and_runware_or_a_person_says_otherwise(
+    start: Clip, history: list[tuple[Outcome, SettledBy, int]]
+) -> None:
+    for before, outcome, result in run_through(start, history):
+        if before.status.settled:
+            assert before.presumed_failed
+            assert isinstance(outcome, Succeeded | Failed | Reopened)
+            assert not result.presumed_failed
+
+
+@given(STARTS, HISTORIES)
+def test_no_outcome_changes_what_was_bought_or_how_often_it_was_sent(
+    start: Clip, history: list[tuple[Outcome, SettledBy, int]]
+) -> None:
+    """The store alone counts versions, and `sent` alone counts sends."""
+    for before, _, result in run_through(start, history):
+        for name in ("task_uuid", "request", "fingerprint", "attempt", "submitted_at", "sends", "version"):
+            assert getattr(result, name) == getattr(before, name)

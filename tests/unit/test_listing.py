@@ -1,13 +1,17 @@
+import base64
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.clips.listing import Cursor, State, search_words, state_of, title_matches
-from service.clips.models import ProjectOverview
+from service.clips.models import ProjectId, ProjectOverview
 from service.web.cursors import read_cursor, write_cursor
-from tests.builders import NOON, PROJECT_ID, VIDEO_URL, project
+from tests.builders import VIDEO_URL, project
 
 
 def overview(clips: dict[str, str], **counts: int) -> ProjectOverview:
@@ -67,9 +71,16 @@ def test_title_is_found_by_itself(title: str) -> None:
     assert title_matches(title, search_words(title))
 
 
-def test_cursor_comes_back_as_it_was_written() -> None:
-    cursor = Cursor(NOON.replace(microsecond=7), PROJECT_ID)
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_every_cursor_comes_back_as_it_was_written(created_at: datetime, project_id: UUID) -> None:
+    cursor = Cursor(created_at, ProjectId(str(project_id)))
     assert read_cursor(write_cursor(cursor)) == cursor
+
+
+@given(st.text() | st.binary().map(lambda told: base64.urlsafe_b64encode(told).decode().rstrip("=")))
+def test_any_text_is_a_cursor_or_refused_as_none(text: str) -> None:
+    with suppress(ValueError):
+        assert read_cursor(text).created_at.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

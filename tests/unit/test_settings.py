@@ -99,6 +99,8 @@ def test_defaults_are_those_that_are_documented() -> None:
         ("RUNWARE_TTL_SECONDS", "59", "'59' is not a whole number of 60 or more."),
         ("RUNWARE_BATCH_SIZE", "0", "'0' is not a whole number from 1 to 1000."),
         ("RUNWARE_CONCURRENCY", "many", "'many' is not a whole number from 1 to 64."),
+        ("DATABASE_PATH", "/", "the path of a file"),
+        ("DATABASE_PATH", "data/..", "the path of a file"),
         ("RUNWARE_EXTRA", "{", "JSON object"),
         ("RUNWARE_EXTRA", "[]", "dictionary"),
         ("RUNWARE_EXTRA", '{"taskUUID": "x"}', "take taskUUID out"),
