@@ -116,9 +116,9 @@ class Runware:
         for word in answer.words:
             self.heard.setdefault(word.task, []).append((self.now(), word.said))
 
-    def hear_webhook(self, job: Job) -> None:
-        """Keep that a living copy was told of a job's end."""
-        for word in _words(job):
+    def hear_webhook(self, words: Sequence[Word]) -> None:
+        """Keep that a living copy was told of a job's end, in these words."""
+        for word in words:
             self.heard.setdefault(word.task, []).append((self.now(), word.said))
 
     # Submissions.
@@ -303,7 +303,11 @@ class Runware:
 
     # Webhooks.
 
-    def webhook_body(self, job: Job) -> object:
+    def webhook(self, job: Job) -> tuple[object, Sequence[Word]]:
+        """Give a webhook's body, and what it says: as it is written now, whatever is mended later."""
+        return self._webhook_body(job), _words(job)
+
+    def _webhook_body(self, job: Job) -> object:
         end = self._end(job)
         form = self.chances.choice("webhooks", ["flat", "data", "list"])
         if form == "list":

@@ -28,7 +28,7 @@ from tests.simulation.entropy import governed
 from tests.simulation.invariants import Ledger
 from tests.simulation.loop import HOST, SimulatedLoop, Stuck, TooLong, Violation
 from tests.simulation.people import People
-from tests.simulation.runware import Answer, Job, Runware
+from tests.simulation.runware import Answer, Job, Runware, Word
 from tests.simulation.scenario import Scenario, command
 
 T = TypeVar("T")
@@ -334,19 +334,19 @@ class World:
             await asyncio.sleep(self.chances.between("webhook late", 1.0, 2.5 * self.scenario.clip_timeout_s))
         query = parse_qs(urlsplit(url).query)
         (name,), (token,) = query["job"], query["token"]
-        body = self.runware.webhook_body(job)
+        body, words = self.runware.webhook(job)
         for attempt in range(self.chances.choice("webhooks", [1, 3, 8])):
             times = 2 if self.chances.strikes("webhook doubled") else 1
             if not self.chances.strikes("webhook lost"):
-                calls = [self._push(job, name, token, body) for _ in range(times)]
+                calls = [self._push(job, name, token, body, words) for _ in range(times)]
                 if any([await end for end in map(asyncio.ensure_future, calls)]):
                     return
             await asyncio.sleep(min(8.0, 0.25 * 2**attempt))
 
-    async def _push(self, job: Job, name: str, token: str, body: object) -> bool:
+    async def _push(self, job: Job, name: str, token: str, body: object, words: Sequence[Word]) -> bool:
         async def receive(copy: Copy) -> bool:
             self.note(f"a webhook tells host {HOST.get()} of {name[:8]}: {job.end}")
-            self.runware.hear_webhook(job)
+            self.runware.hear_webhook(words)
             return await copy.receive(TaskUUID(name), token, body)
 
         end = await self.call(receive, _WEBHOOK_PATIENCE_S)
