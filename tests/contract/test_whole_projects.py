@@ -246,6 +246,8 @@ async def test_call_that_is_overtaken_by_the_deletion_buys_nothing_and_says_why(
     async def delete() -> None:
         await parts.store.delete_project(project_id, parts.clock())
 
+    # Until nothing that was sent can be on its way any more.
+    parts.clock.advance(minutes=2)
     # While the call asks what became of the earlier clips, so that it may buy new ones.
     parts.provider.before_answer = delete
     parts.provider.outcome = NO_TRACE

@@ -173,7 +173,7 @@ async def test_interrupted_demo_is_no_success_and_leaves_nothing_behind(tmp_path
     ("database", "reason"),
     [
         ("nowhere/clips.db", "nowhere is missing. Make it (mkdir -p "),
-        (".", ". is a folder. Name a file in it, such as clips.db."),
+        (".", "write the path of a file, such as /data/clips.db, not of a folder"),
         ("text", "text is not a database, and was left as it is. Name another file."),
         ("text/clips.db", "text is a file, not a folder. Name a file in a folder."),
         ("/proc/clips.db", "/proc/clips.db can't be written."),
