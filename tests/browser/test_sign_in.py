@@ -156,12 +156,14 @@ async def test_token_that_expires_during_a_watch_is_refreshed_unnoticed(
     await sign_in(visit, alice)
     await visit.open_project(project_id)
     await expect(visit.connection("live")).to_be_visible()
-    expiry = jwt.decode(tokens[-1], options={"verify_signature": False})["exp"]
+    refreshes, token = project.auth.refreshes, tokens[-1]
+    expiry = jwt.decode(token, options={"verify_signature": False})["exp"]
     await asyncio.sleep(expiry + LEEWAY_S + 1 - time.time())
-    expired = {"Authorization": f"Bearer {tokens[-1]}"}
+    expired = {"Authorization": f"Bearer {token}"}
     async with world.session.get(f"{world.url}/projects/{project_id}", headers=expired) as response:
         assert response.status == 401
-    refreshes = project.auth.refreshes
+    # Else the stream would end every few seconds, with each token.
+    project.auth.lifetime_s = 3600
     await visit.context.set_offline(True)
     await expect(visit.connection("offline")).to_be_visible()
     await visit.context.set_offline(False)
