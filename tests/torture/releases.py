@@ -17,6 +17,7 @@ def unpack_release_before(folder: Path) -> str:
     """Put its files into a folder; gives its name. Raises NoReleaseBefore."""
     commit = _release_before()
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
     return _git("describe", "--always", "--tags", commit)
 
